@@ -1,0 +1,55 @@
+/*
+ * text/line.h - cuts a stream of bytes into lines.
+ *
+ * LF ends a line, and one CR before it is dropped; with `nul_ends` CR NUL ends a line too (RFC
+ * 854). A line that lies whole in the input is handed over in place; only one that is split between
+ * two inputs is kept, and never more than the limit of it.
+ */
+#ifndef BANTERD_TEXT_LINE_H
+#define BANTERD_TEXT_LINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct line_framer {
+    char *kept; /* the unfinished line, owned; NULL once all input was used and none is left */
+    size_t length;
+    size_t capacity;
+    size_t max; /* the longest line allowed, its ending not counted */
+    bool nul_ends;
+    bool handed_over; /* `kept` was given out as a line, and is dropped at the next call */
+};
+
+enum line_result {
+    LINE_READY,    /* *line and *length are a line; valid until the next call or change of input */
+    LINE_MORE,     /* all input was used, and the unfinished rest is kept */
+    LINE_TOO_LONG, /* the line that begins here goes beyond max; the framer is of no more use */
+    LINE_NO_MEMORY
+};
+
+void line_init(struct line_framer *framer, size_t max, bool nul_ends);
+void line_fini(struct line_framer *framer);
+
+/*
+ * The next line of the input from *cursor to end; moves *cursor past what was used. How the input
+ * is split over calls changes nothing about the lines.
+ */
+enum line_result line_next(struct line_framer *framer, const char **cursor, const char *end,
+                           const char **line, size_t *length);
+
+/*
+ * At the end of input: LINE_READY with the unfinished line, or LINE_MORE if there is none. A CR at
+ * its very end is half a line ending, and is dropped like a whole one.
+ */
+enum line_result line_rest(struct line_framer *framer, const char **line, size_t *length);
+
+/* Whether a line has begun and not ended. */
+bool line_unfinished(const struct line_framer *framer);
+
+/* Takes the last character (one byte, or one whole UTF-8 sequence) off the unfinished line. */
+void line_erase_character(struct line_framer *framer);
+
+/* Drops the unfinished line. */
+void line_erase(struct line_framer *framer);
+
+#endif

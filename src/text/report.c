@@ -1,0 +1,82 @@
+/*
+ * text/report.c - collects the problems of a configuration as finished messages.
+ *
+ * Owned by whoever asked for the configuration, and used on its thread. A report never fails: what
+ * it cannot keep makes it truncated.
+ */
+#include "text/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A file that is no configuration at all can be wrong on half a million lines. */
+#define MESSAGES_MAX 1000
+
+static bool reserve(struct report *report)
+{
+    size_t capacity = report->capacity == 0 ? 8 : report->capacity * 2;
+    char **messages;
+
+    if (report->count == MESSAGES_MAX)
+        return false;
+    if (report->count < report->capacity)
+        return true;
+    messages = realloc(report->messages, capacity * sizeof(*messages));
+    if (messages == NULL)
+        return false;
+    report->messages = messages;
+    report->capacity = capacity;
+    return true;
+}
+
+/* `FILE:LINE: message`, or NULL when memory is out. */
+__attribute__((format(printf, 3, 0))) static char *compose(const char *file, unsigned line,
+                                                           const char *format, va_list arguments)
+{
+    char *message;
+    char *entry;
+    int length;
+
+    if (vasprintf(&message, format, arguments) < 0)
+        return NULL;
+    if (line > 0)
+        length = asprintf(&entry, "%s:%u: %s", file, line, message);
+    else
+        length = asprintf(&entry, "%s: %s", file, message);
+    free(message);
+    return length < 0 ? NULL : entry;
+}
+
+void report_add(struct report *report, const char *file, unsigned line, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    report_vadd(report, file, line, format, arguments);
+    va_end(arguments);
+}
+
+void report_vadd(struct report *report, const char *file, unsigned line, const char *format,
+                 va_list arguments)
+{
+    char *entry = reserve(report) ? compose(file, line, format, arguments) : NULL;
+
+    if (entry == NULL) {
+        report->truncated = true;
+        return;
+    }
+    report->messages[report->count++] = entry;
+}
+
+bool report_failed(const struct report *report)
+{
+    return report->count > 0 || report->truncated;
+}
+
+void report_fini(struct report *report)
+{
+    for (size_t i = 0; i < report->count; i++)
+        free(report->messages[i]);
+    free(report->messages);
+    *report = (struct report){0};
+}

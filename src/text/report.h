@@ -1,0 +1,37 @@
+/*
+ * text/report.h - the problems found in a configuration, all of them, in the order found.
+ *
+ * Readers add; the caller prints or logs once. Each entry is one finished `FILE:LINE: message`.
+ */
+#ifndef BANTERD_TEXT_REPORT_H
+#define BANTERD_TEXT_REPORT_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct report {
+    char **messages; /* count of them, owned */
+    size_t count;
+    size_t capacity;
+    bool truncated; /* memory ran out or there were too many: some messages are missing */
+};
+
+/* An empty report is all zero: struct report report = {0}; */
+
+/*
+ * Adds `FILE:LINE: message`; `FILE: message` where line is 0. When there is no memory for it, the
+ * report is marked as truncated, and still counts as not empty.
+ */
+void report_add(struct report *report, const char *file, unsigned line, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void report_vadd(struct report *report, const char *file, unsigned line, const char *format,
+                 va_list arguments) __attribute__((format(printf, 4, 0)));
+
+/* Whether anything was added. */
+bool report_failed(const struct report *report);
+
+/* Frees the messages and leaves the report empty. */
+void report_fini(struct report *report);
+
+#endif

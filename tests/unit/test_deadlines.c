@@ -1,0 +1,130 @@
+/* Deadlines on a real event base: what rings, when, and what does not. */
+#include <check.h>
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "net/deadlines.h"
+#include "net/loop.h"
+#include "suites.h"
+
+struct alarm {
+    struct deadline deadline;
+    int64_t rang;  /* when; 0: it has not */
+    int64_t again; /* when woken, the deadline is set for this time; 0: it is not */
+};
+
+static struct event_base *base;
+static struct deadlines *deadlines;
+static int waiting; /* alarms that end the loop when all have rung */
+
+static void on_wake(struct deadline *deadline)
+{
+    struct alarm *alarm = (struct alarm *)((char *)deadline - offsetof(struct alarm, deadline));
+    alarm->rang = loop_now();
+    if (alarm->again > alarm->rang)
+        deadline_set(deadlines, deadline, alarm->again);
+    else if (--waiting == 0)
+        event_base_loopbreak(base);
+}
+
+static void setup(void)
+{
+    base = loop_base_new();
+    ck_assert_ptr_nonnull(base);
+    deadlines = deadlines_new(base, on_wake);
+    ck_assert_ptr_nonnull(deadlines);
+}
+
+static void teardown(void)
+{
+    deadlines_free(deadlines);
+    event_base_free(base);
+}
+
+static void run(int count)
+{
+    waiting = count;
+    ck_assert_int_eq(event_base_dispatch(base), 0);
+    ck_assert_int_eq(waiting, 0);
+}
+
+START_TEST(never_rings_before_its_time)
+{
+    struct alarm alarms[5] = {0};
+    const int64_t waits[5] = {1, 31, 32, 33, 150};
+    int64_t begin = loop_now();
+    for (int i = 0; i < 5; i++)
+        deadline_set(deadlines, &alarms[i].deadline, begin + waits[i]);
+    run(5);
+    for (int i = 0; i < 5; i++)
+        ck_assert_int_ge(alarms[i].rang, begin + waits[i]);
+}
+END_TEST
+
+START_TEST(rings_at_once_when_its_time_has_passed)
+{
+    struct alarm late = {0}, later = {0};
+    deadline_set(deadlines, &late.deadline, loop_now() - 5000);
+    deadline_set(deadlines, &later.deadline, loop_now() + 100000000);
+    run(1);
+    ck_assert_int_ne(late.rang, 0);
+    ck_assert_int_eq(later.rang, 0);
+    deadline_cancel(&later.deadline);
+}
+END_TEST
+
+START_TEST(cancelled_does_not_ring)
+{
+    struct alarm cancelled = {0}, last = {0}, between = {0};
+    int64_t now = loop_now();
+    deadline_set(deadlines, &between.deadline, now + 40);
+    deadline_set(deadlines, &cancelled.deadline, now + 40);
+    deadline_set(deadlines, &last.deadline, now + 120);
+    deadline_cancel(&cancelled.deadline);
+    deadline_cancel(&cancelled.deadline);
+    run(2);
+    ck_assert_int_eq(cancelled.rang, 0);
+    ck_assert_int_ne(between.rang, 0);
+}
+END_TEST
+
+START_TEST(only_moves_to_an_earlier_time)
+{
+    struct alarm earlier = {0}, later = {0};
+    int64_t now = loop_now();
+    deadline_set(deadlines, &earlier.deadline, now + 100000000);
+    deadline_set(deadlines, &earlier.deadline, now + 30);
+    deadline_set(deadlines, &later.deadline, now + 30);
+    deadline_set(deadlines, &later.deadline, now + 100000000);
+    deadline_set(deadlines, &later.deadline, DEADLINE_NEVER);
+    run(2);
+    ck_assert_int_ge(earlier.rang, now + 30);
+    ck_assert_int_ge(later.rang, now + 30);
+}
+END_TEST
+
+START_TEST(can_be_set_again_when_woken)
+{
+    struct alarm alarm = {0};
+    int64_t now = loop_now();
+    alarm.again = now + 200;
+    deadline_set(deadlines, &alarm.deadline, now + 10);
+    run(1);
+    ck_assert_int_ge(alarm.rang, now + 200);
+}
+END_TEST
+
+Suite *deadlines_suite(void)
+{
+    Suite *suite = suite_create("deadlines");
+    TCase *tests = tcase_create("wheel");
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, never_rings_before_its_time);
+    tcase_add_test(tests, rings_at_once_when_its_time_has_passed);
+    tcase_add_test(tests, cancelled_does_not_ring);
+    tcase_add_test(tests, only_moves_to_an_earlier_time);
+    tcase_add_test(tests, can_be_set_again_when_woken);
+    suite_add_tcase(suite, tests);
+    return suite;
+}

@@ -1,0 +1,67 @@
+/*
+ * unit/test_report.c - problems are kept in order, each as one finished message.
+ */
+#include <check.h>
+
+#include "suites.h"
+#include "text/report.h"
+
+START_TEST(messages_name_file_and_line)
+{
+    struct report report = {0};
+
+    ck_assert(!report_failed(&report));
+    report_add(&report, "a.ini", 7, "unknown key '%s'", "prot");
+    report_add(&report, "b.ini", 0, "is a directory");
+    ck_assert(report_failed(&report));
+    ck_assert(!report.truncated);
+    ck_assert_uint_eq(report.count, 2);
+    ck_assert_str_eq(report.messages[0], "a.ini:7: unknown key 'prot'");
+    ck_assert_str_eq(report.messages[1], "b.ini: is a directory");
+    report_fini(&report);
+}
+END_TEST
+
+START_TEST(a_flood_of_messages_is_cut)
+{
+    struct report report = {0};
+
+    for (unsigned line = 1; line <= 5000; line++)
+        report_add(&report, "f", line, "bad");
+    ck_assert(report.truncated);
+    ck_assert_uint_ge(report.count, 1000);
+    ck_assert_uint_lt(report.count, 5000);
+    ck_assert_str_eq(report.messages[0], "f:1: bad");
+    ck_assert_str_eq(report.messages[999], "f:1000: bad");
+    report_fini(&report);
+}
+END_TEST
+
+START_TEST(a_finished_report_is_empty_again)
+{
+    struct report report = {0};
+
+    report_fini(&report);
+    report_add(&report, "f", 1, "bad");
+    report_fini(&report);
+    ck_assert(!report_failed(&report));
+    report_add(&report, "f", 2, "worse");
+    ck_assert_str_eq(report.messages[0], "f:2: worse");
+    report_fini(&report);
+
+    report.truncated = true;
+    ck_assert(report_failed(&report));
+}
+END_TEST
+
+Suite *report_suite(void)
+{
+    Suite *suite = suite_create("report");
+    TCase *tests = tcase_create("report");
+
+    tcase_add_test(tests, messages_name_file_and_line);
+    tcase_add_test(tests, a_flood_of_messages_is_cut);
+    tcase_add_test(tests, a_finished_report_is_empty_again);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
