@@ -1,0 +1,207 @@
+/*
+ * config/file.c - reads whole small files, and finds them beside the configuration.
+ *
+ * Stateless; used on the main thread, at start-up and reload, which nothing here may block.
+ */
+#include "config/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "text/arena.h"
+
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
+static int refuse(int error, const char *reason, const char **why)
+{
+    *why = reason;
+    return -error;
+}
+
+static int refuse_errno(const char **why)
+{
+    int error = errno;
+
+    return refuse(error, strerror(error), why);
+}
+
+/* Up to `size` bytes, fewer only at the end of the file; or -1 with errno. */
+static ssize_t read_all(int fd, char *text, size_t size)
+{
+    size_t length = 0;
+
+    while (length < size) {
+        ssize_t count = read(fd, text + length, size - length);
+
+        if (count == 0)
+            break;
+        if (count > 0)
+            length += (size_t)count;
+        else if (errno != EINTR)
+            return -1;
+    }
+    return (ssize_t)length;
+}
+
+/* Some editors put a mark in front of UTF-8, which nobody means as text. */
+static void skip_mark(struct banter_file *file)
+{
+    size_t length = strlen(BYTE_ORDER_MARK);
+
+    if (strncmp(file->text, BYTE_ORDER_MARK, length) == 0) {
+        file->text += length;
+        file->length -= length;
+    }
+}
+
+/* Fills the file's text and length. */
+static int read_open(int fd, struct arena *arena, struct banter_file *file, const char **why)
+{
+    struct stat status;
+    ssize_t count;
+    size_t size;
+
+    if (fstat(fd, &status) != 0)
+        return refuse_errno(why);
+    if (S_ISDIR(status.st_mode))
+        return refuse(EISDIR, strerror(EISDIR), why);
+    if (!S_ISREG(status.st_mode))
+        return refuse(EINVAL, "Not a regular file", why);
+    if (status.st_size > FILE_SIZE_MAX)
+        return refuse(EFBIG, "Larger than 1 MiB", why);
+
+    /* One byte more than the file has: for the NUL, and it shows a file that grows just now. */
+    size = (size_t)status.st_size + 1;
+    file->text = arena_alloc(arena, size);
+    if (file->text == NULL)
+        return refuse(ENOMEM, strerror(ENOMEM), why);
+    count = read_all(fd, file->text, size);
+    if (count < 0)
+        return refuse_errno(why);
+    if ((size_t)count == size)
+        return refuse(EAGAIN, "Changed while it was read", why);
+    file->length = (size_t)count;
+    skip_mark(file);
+    return 0;
+}
+
+int file_read(const char *path, struct arena *arena, struct banter_file *file, const char **why)
+{
+    struct banter_file whole = {.path = path};
+    /* Without O_NONBLOCK, opening a fifo waits for its writer. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int error;
+
+    if (fd < 0)
+        return refuse_errno(why);
+    error = read_open(fd, arena, &whole, why);
+    close(fd);
+    if (error == 0)
+        *file = whole;
+    return error;
+}
+
+/* The length of the UTF-8 sequence at `text`, RFC 3629; 0 where there is none. */
+static size_t utf8_length(const unsigned char *text, size_t available)
+{
+    /* By the first byte: how many follow, and the bounds of the next, which rule out overlong
+     * forms, surrogates and what is beyond U+10FFFF. */
+    unsigned char first = text[0], low = 0x80, high = 0xbf;
+    size_t length;
+
+    if (first < 0x80)
+        return 1;
+    if (first < 0xc2 || first > 0xf4)
+        return 0;
+    length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    if (first == 0xe0)
+        low = 0xa0;
+    else if (first == 0xed)
+        high = 0x9f;
+    else if (first == 0xf0)
+        low = 0x90;
+    else if (first == 0xf4)
+        high = 0x8f;
+    if (length > available || text[1] < low || text[1] > high)
+        return 0;
+    for (size_t i = 2; i < length; i++)
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    return length;
+}
+
+/* C0 but tab and line endings, DEL, and C1 (in UTF-8: C2 80 to C2 9F). */
+static bool is_control(const unsigned char *text, size_t length)
+{
+    if (length == 1)
+        return (*text < ' ' && *text != '\t' && *text != '\n' && *text != '\r') || *text == 0x7f;
+    return text[0] == 0xc2 && text[1] < 0xa0;
+}
+
+unsigned file_check_text(struct banter_file *file, const char **why)
+{
+    const size_t mark = strlen(BYTE_ORDER_MARK);
+    unsigned line = 1;
+    size_t length;
+
+    if (file->length >= mark && memcmp(file->text, BYTE_ORDER_MARK, mark) == 0) {
+        file->text += mark;
+        file->length -= mark;
+    }
+    for (size_t at = 0; at < file->length; at += length) {
+        const unsigned char *text = (const unsigned char *)file->text + at;
+
+        length = utf8_length(text, file->length - at);
+        *why = length == 0 ? "bytes that are not UTF-8" : "a control character";
+        if (length == 0 || is_control(text, length) ||
+            (*text == '\r' && (at + 1 == file->length || text[1] != '\n')))
+            return line;
+        line += *text == '\n';
+    }
+    return 0;
+}
+
+static const char *join(const char *directory, size_t length, const char *path, struct arena *arena)
+{
+    const char *slash = length > 0 && directory[length - 1] == '/' ? "" : "/";
+    size_t size = length + 1 + strlen(path) + 1;
+    char *joined = arena_alloc(arena, size);
+
+    if (joined != NULL)
+        snprintf(joined, size, "%.*s%s%s", (int)length, directory, slash, path);
+    return joined;
+}
+
+static const char *absolute(const char *path, struct arena *arena)
+{
+    const char *joined;
+    char *directory;
+
+    if (*path == '/')
+        return path;
+    while (strncmp(path, "./", 2) == 0)
+        path += 2;
+    directory = getcwd(NULL, 0);
+    if (directory == NULL)
+        return NULL;
+    joined = join(directory, strlen(directory), path, arena);
+    free(directory);
+    return joined;
+}
+
+const char *file_beside(const char *beside, const char *path, struct arena *arena)
+{
+    const char *slash = strrchr(beside, '/');
+
+    if (*path != '/' && slash != NULL)
+        path = join(beside, (size_t)(slash - beside) + 1, path, arena);
+    return path == NULL ? NULL : absolute(path, arena);
+}

@@ -1,0 +1,70 @@
+/*
+ * config/setup.c - what a protocol may ask of its host during configure().
+ *
+ * A struct banter_setup lives on the stack for one call. Main thread only.
+ */
+#include "config/setup.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "text/arena.h"
+
+struct banter_setup {
+    const struct reader *reader;
+    unsigned line; /* of the listener's section */
+};
+
+void setup_run(const struct banter_protocol *protocol, void *settings, const struct reader *reader,
+               unsigned line)
+{
+    struct banter_setup setup = {.reader = reader, .line = line};
+
+    if (protocol->configure != NULL)
+        protocol->configure(&setup, settings);
+}
+
+void *banter_alloc(struct banter_setup *setup, size_t size)
+{
+    void *memory = arena_alloc(setup->reader->arena, size);
+
+    if (memory == NULL)
+        refuse_no_memory(setup->reader);
+    return memory;
+}
+
+bool banter_next_line(const struct banter_file *file, struct banter_file_line *line)
+{
+    char *start = line->number > 0 ? line->next : file->text;
+    char *end;
+    char *stop;
+
+    if (start == NULL || start == file->text + file->length)
+        return false;
+    end = file->text + file->length;
+    stop = memchr(start, '\n', (size_t)(end - start));
+    line->next = stop != NULL ? stop + 1 : end;
+    if (stop == NULL)
+        stop = end; /* where a NUL stands already */
+    if (stop > start && stop[-1] == '\r')
+        stop--;
+    *stop = '\0';
+    line->text = start;
+    line->length = (size_t)(stop - start);
+    line->number++;
+    return true;
+}
+
+void banter_complain(struct banter_setup *setup, const struct banter_file *file, unsigned line,
+                     const char *format, ...)
+{
+    const struct reader *reader = setup->reader;
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (file != NULL && file->path != NULL)
+        report_vadd(reader->report, file->path, line, format, arguments);
+    else
+        report_vadd(reader->report, reader->path, setup->line, format, arguments);
+    va_end(arguments);
+}
