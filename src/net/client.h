@@ -1,0 +1,84 @@
+/*
+ * net/client.h - the life of one connection, from accept to the line in the log.
+ *
+ *     accepted -> refused
+ *              -> OPEN -> ENDING -> FLUSHING -> LINGERING -> GONE
+ *
+ * OPEN       input goes to the protocol; paused by itself while more output waits than max-output
+ * ENDING     the end was asked for; the callback that asked may still be running
+ * FLUSHING   the farewell is said, and the rest of the output is on its way
+ * LINGERING  our side of the connection is closed; the client has a moment to close its own, since
+ *            closing with input unread would reset the connection and could destroy our last words
+ * GONE       to be freed as soon as the event is over that led here
+ *
+ * client_close() is the one way to the end, and every event ends in settle(), the one place where
+ * a client sends, pauses, moves on and is freed: never under a running callback.
+ */
+#ifndef BANTERD_NET_CLIENT_H
+#define BANTERD_NET_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "banter/protocol.h"
+#include "net/admission.h"
+#include "net/deadlines.h"
+#include "net/stream.h"
+#include "text/line.h"
+#include "text/telnet.h"
+
+struct listener;
+struct loop;
+
+enum client_state { CLIENT_OPEN, CLIENT_ENDING, CLIENT_FLUSHING, CLIENT_LINGERING, CLIENT_GONE };
+
+/* The host's side of the protocol's handle. Owned by its loop, used by that thread alone. */
+struct banter_client {
+    struct banter_client *next; /* all clients of the loop */
+    struct banter_client **link;
+    struct listener *listener; /* a reference: its limits and settings, as they were at accept */
+    struct stream stream;
+    struct line_framer framer;
+    struct telnet *telnet; /* NULL where telnet is off */
+    struct deadline deadline;
+
+    enum client_state state;
+    enum banter_reason reason;
+    bool input_ended; /* the client has half-closed, or more */
+
+    /* Milliseconds of loop_now(). */
+    int64_t opened;
+    int64_t active;       /* the last byte, either way */
+    int64_t line_begun;   /* the first byte of the unfinished line */
+    int64_t output_since; /* when output_mark was set; of a lingering client, when that began */
+    uint64_t output_mark; /* to be sent by output_since + write-timeout; 0: nothing waits */
+
+    uint64_t id;
+    uint64_t received;
+    uint64_t lines;
+    union peer remote;
+
+    max_align_t session[]; /* the protocol's, then the telnet state */
+};
+
+/* Takes over an accepted, non-blocking socket: greets, or refuses and closes it. */
+void client_start(struct listener *listener, int fd, const union peer *peer);
+
+/*
+ * Ends a client; the first reason given counts. It takes effect when the current event settles, so
+ * the client is still there for the caller. Some reasons (reset, write-timeout, error) also cut
+ * short an end that is under way.
+ */
+void client_close(struct banter_client *client, enum banter_reason reason);
+
+/* Says goodbye to every client of the loop, in the ordinary way; they take their time to go. */
+void clients_dismiss(struct loop *loop, enum banter_reason reason);
+
+/* Ends every client of the loop at once: nothing is waited for, and all are freed. */
+void clients_abort(struct loop *loop, enum banter_reason reason);
+
+/* A client's deadline rang. */
+void client_on_deadline(struct deadline *deadline);
+
+#endif

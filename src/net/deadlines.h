@@ -1,0 +1,42 @@
+/*
+ * net/deadlines.h - wakes clients when their time is up: a timing wheel on one timer a worker.
+ *
+ * Setting, moving and cancelling a deadline is O(1). A deadline may ring before its time, never
+ * more than a tick after it: whoever is woken looks at the clock, and sets the deadline anew if it
+ * is too early. So a deadline that moves away with every byte costs nothing until it rings.
+ */
+#ifndef BANTERD_NET_DEADLINES_H
+#define BANTERD_NET_DEADLINES_H
+
+#include <stdint.h>
+
+struct event_base;
+struct deadlines;
+
+/* Milliseconds; deadlines are kept to this accuracy. */
+#define DEADLINE_TICK 32
+
+#define DEADLINE_NEVER INT64_MAX
+
+/* Embedded in what is to be woken; all zero at first. */
+struct deadline {
+    struct deadline *next;
+    struct deadline **link; /* what points to this one; NULL while it is not set */
+    int64_t when;
+};
+
+/* NULL when memory is out. `wake` may set and cancel any deadline. */
+struct deadlines *deadlines_new(struct event_base *base, void (*wake)(struct deadline *deadline));
+
+/* All deadlines must have been cancelled; NULL is fine. */
+void deadlines_free(struct deadlines *deadlines);
+
+/*
+ * Rings no later than a tick after `when`. A deadline that is set for an earlier time stays where
+ * it is, and DEADLINE_NEVER sets nothing.
+ */
+void deadline_set(struct deadlines *deadlines, struct deadline *deadline, int64_t when);
+
+void deadline_cancel(struct deadline *deadline);
+
+#endif

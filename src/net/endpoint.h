@@ -1,0 +1,44 @@
+/*
+ * net/endpoint.h - one address that is listened on: the sockets, one for each worker.
+ *
+ * TCP sockets of one endpoint share the port by SO_REUSEPORT, and the kernel spreads the clients
+ * over them; a unix endpoint is one socket under several descriptors. An endpoint outlives the
+ * configurations that name it, so that a reload loses no connection that is waiting in its queue.
+ * Made and freed by the main thread; a worker uses and closes its own descriptor only.
+ */
+#ifndef BANTERD_NET_ENDPOINT_H
+#define BANTERD_NET_ENDPOINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "text/address.h"
+
+struct endpoint {
+    struct address address;  /* as asked for */
+    char name[ADDRESS_TEXT]; /* as bound: with the real port */
+    dev_t device;            /* of a unix socket's file, so that only our own is removed */
+    ino_t inode;
+    unsigned count;
+    int fds[]; /* one a worker; -1 once it is closed */
+};
+
+/*
+ * Binds, without listening yet. `beside_own`: an endpoint of ours that is about to go holds an
+ * overlapping address, so it is no error that somebody has it. 0, or -errno with `why` set.
+ */
+__attribute__((warn_unused_result)) int endpoint_bind(const struct address *address, unsigned count,
+                                                      bool beside_own, struct endpoint **endpoint,
+                                                      const char **why);
+
+/* From here on clients can connect. 0 or -errno. */
+__attribute__((warn_unused_result)) int endpoint_listen(struct endpoint *endpoint);
+
+/* Closes one worker's descriptor. Called by that worker. */
+void endpoint_close(struct endpoint *endpoint, unsigned worker);
+
+/* Closes what is open, removes a unix socket's file, frees. NULL is fine. */
+void endpoint_free(struct endpoint *endpoint);
+
+#endif

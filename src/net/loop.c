@@ -1,0 +1,70 @@
+/* net/loop.c - see loop.h. */
+#include "net/loop.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "net/client.h"
+#include "net/deadlines.h"
+
+struct event_base *loop_base_new(void)
+{
+    struct event_base *base = NULL;
+    struct event_config *config = event_config_new();
+    if (!config)
+        return NULL;
+    /* The environment could otherwise turn on the epoll changelist, which fails on duplicated fds.
+     */
+    if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV) == 0)
+        base = event_base_new_with_config(config);
+    event_config_free(config);
+    return base;
+}
+
+int loop_init(struct loop *loop, struct admission *admission)
+{
+    loop->admission = admission;
+    loop->base = loop_base_new();
+    if (!loop->base)
+        return -ENOMEM;
+    loop->deadlines = deadlines_new(loop->base, client_on_deadline);
+    if (!loop->deadlines)
+        return -ENOMEM;
+    if (getrandom(&loop->random, sizeof loop->random, 0) != (ssize_t)sizeof loop->random)
+        return -EIO;
+    return 0;
+}
+
+void loop_fini(struct loop *loop)
+{
+    deadlines_free(loop->deadlines);
+    if (loop->base)
+        event_base_free(loop->base);
+    loop->deadlines = NULL;
+    loop->base = NULL;
+}
+
+int64_t loop_now(void)
+{
+    struct timespec now;
+    /* Cannot fail: the clock has been there since Linux 2.6.32, and `now` is a valid address. */
+    (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* splitmix64: one addition and a mix, and every 64-bit state is a good one. */
+static uint64_t next_random(struct loop *loop)
+{
+    uint64_t mix = loop->random += 0x9e3779b97f4a7c15u;
+    mix = (mix ^ (mix >> 30)) * 0xbf58476d1ce4e5b9u;
+    mix = (mix ^ (mix >> 27)) * 0x94d049bb133111ebu;
+    return mix ^ (mix >> 31);
+}
+
+uint32_t loop_random(struct loop *loop, uint32_t bound)
+{
+    /* The upper half of 32 x 32 bits is even enough for picking jokes: off by bound in 2^32. */
+    return (uint32_t)(((next_random(loop) >> 32) * bound) >> 32);
+}

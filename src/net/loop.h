@@ -1,0 +1,58 @@
+/*
+ * net/loop.h - what the clients of one worker share: the event base, the buffers, the clock.
+ *
+ * Owned by the worker, used by its thread alone.
+ */
+#ifndef BANTERD_NET_LOOP_H
+#define BANTERD_NET_LOOP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct admission;
+struct banter_client;
+struct deadlines;
+struct event_base;
+
+/* One read takes at most this much, and as much is gathered for one send. */
+#define LOOP_BUFFER ((size_t)64 * 1024)
+
+struct loop {
+    struct event_base *base;
+    struct deadlines *deadlines;
+    struct admission *admission; /* shared by all workers */
+
+    struct banter_client *clients;      /* all that live here */
+    void (*emptied)(struct loop *loop); /* the last of them has gone */
+
+    uint64_t random; /* the state of banter_random() */
+
+    /*
+     * `in` is where reads go, and lines are handed over from there in place. `out` gathers the
+     * answers of the one client that is being served; it is empty between two wake-ups.
+     */
+    size_t out_length;
+    char in[LOOP_BUFFER];
+    char out[LOOP_BUFFER];
+};
+
+/* Makes the event base and the deadlines; the rest of the loop is zero. 0 or -errno. */
+__attribute__((warn_unused_result)) int loop_init(struct loop *loop, struct admission *admission);
+
+/* The clients must have gone; a loop that was never made, or half, is fine. */
+void loop_fini(struct loop *loop);
+
+/* An event base of one thread: no locks, and nothing taken from the environment. NULL: no memory.
+ */
+struct event_base *loop_base_new(void);
+
+/*
+ * Milliseconds of a clock that never jumps. The coarse one, as it costs a few nanoseconds and the
+ * limits that it serves are a thousand times longer than its 4 ms.
+ */
+int64_t loop_now(void);
+
+/* A random number from 0 to bound - 1; not for secrets. */
+uint32_t loop_random(struct loop *loop, uint32_t bound);
+
+#endif

@@ -1,0 +1,169 @@
+/* net/stream.c - see stream.h. */
+#include "net/stream.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/loop.h"
+
+static void on_drained(struct bufferevent *bev, void *argument)
+{
+    struct stream *stream = argument;
+    (void)bev;
+    stream->events->drained(stream->owner);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *argument)
+{
+    struct stream *stream = argument;
+    (void)bev;
+    if (what & (BEV_EVENT_ERROR | BEV_EVENT_EOF))
+        stream->events->broken(stream->owner);
+}
+
+int stream_start(struct stream *stream, struct loop *loop, int fd,
+                 const struct stream_events *events, void *owner, size_t low_mark)
+{
+    *stream = (struct stream){.loop = loop, .events = events, .owner = owner};
+    stream->bev = bufferevent_socket_new(loop->base, fd, 0);
+    if (!stream->bev)
+        return -ENOMEM;
+    if (event_assign(&stream->input, loop->base, fd, EV_READ | EV_PERSIST, events->readable,
+                     owner) < 0) {
+        bufferevent_free(stream->bev);
+        return -EINVAL;
+    }
+    bufferevent_setcb(stream->bev, NULL, on_drained, on_event, stream);
+    bufferevent_setwatermark(stream->bev, EV_WRITE, low_mark, 0);
+    return 0;
+}
+
+void stream_stop(struct stream *stream)
+{
+    int fd = stream_fd(stream);
+    /* Both take the fd out of epoll at once, so that it may be closed here, and its number used
+     * again, although libevent frees the bufferevent itself a turn later. */
+    if (stream->reading)
+        event_del(&stream->input);
+    bufferevent_free(stream->bev);
+    close(fd);
+}
+
+int stream_set_reading(struct stream *stream, bool on)
+{
+    if (stream->reading == on)
+        return 0;
+    if ((on ? event_add(&stream->input, NULL) : event_del(&stream->input)) < 0)
+        return -ENOMEM;
+    stream->reading = on;
+    return 0;
+}
+
+ssize_t stream_read(struct stream *stream, size_t limit, const char **bytes)
+{
+    struct loop *loop = stream->loop;
+    ssize_t count;
+    do
+        count = recv(stream_fd(stream), loop->in, limit < LOOP_BUFFER ? limit : LOOP_BUFFER, 0);
+    while (count < 0 && errno == EINTR);
+    *bytes = loop->in;
+    return count < 0 ? -errno : count;
+}
+
+int stream_hold(struct stream *stream, const char *bytes, size_t length)
+{
+    return evbuffer_add(bufferevent_get_input(stream->bev), bytes, length) < 0 ? -ENOMEM : 0;
+}
+
+const char *stream_held(struct stream *stream, size_t *length)
+{
+    struct evbuffer *held = bufferevent_get_input(stream->bev);
+    *length = evbuffer_get_length(held);
+    return (const char *)evbuffer_pullup(held, -1);
+}
+
+void stream_drop_held(struct stream *stream, size_t length)
+{
+    evbuffer_drain(bufferevent_get_input(stream->bev), length);
+}
+
+static size_t queued(const struct stream *stream)
+{
+    return evbuffer_get_length(bufferevent_get_output(stream->bev));
+}
+
+static void queue(struct stream *stream, const void *bytes, size_t length)
+{
+    if (length > 0 && bufferevent_write(stream->bev, bytes, length) < 0)
+        stream->error = -ENOMEM;
+}
+
+/* One try; what the kernel does not take has to queue. */
+static void send_or_queue(struct stream *stream, const char *bytes, size_t length)
+{
+    ssize_t sent = 0;
+    if (!stream->queue_only && queued(stream) == 0) {
+        do
+            sent = send(stream_fd(stream), bytes, length, MSG_NOSIGNAL);
+        while (sent < 0 && errno == EINTR);
+        if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
+            stream->error = -errno;
+            return;
+        }
+        if (sent < 0)
+            sent = 0;
+    }
+    queue(stream, bytes + sent, length - (size_t)sent);
+}
+
+static void push_out(struct stream *stream)
+{
+    struct loop *loop = stream->loop;
+    size_t length = loop->out_length;
+    loop->out_length = 0;
+    if (length > 0 && !stream->error)
+        send_or_queue(stream, loop->out, length);
+}
+
+void stream_write(struct stream *stream, const void *bytes, size_t length)
+{
+    struct loop *loop = stream->loop;
+    if (stream->error)
+        return;
+    stream->written += length;
+    if (length > LOOP_BUFFER - loop->out_length)
+        push_out(stream);
+    if (length > LOOP_BUFFER) {
+        if (!stream->error)
+            send_or_queue(stream, bytes, length);
+        return;
+    }
+    memcpy(loop->out + loop->out_length, bytes, length);
+    loop->out_length += length;
+}
+
+int stream_flush(struct stream *stream)
+{
+    push_out(stream);
+    return stream->error;
+}
+
+size_t stream_pending(const struct stream *stream)
+{
+    return queued(stream) + stream->loop->out_length;
+}
+
+void stream_finish(struct stream *stream)
+{
+    /* A socket that the client has already reset says ENOTCONN; the next read tells more. */
+    (void)shutdown(stream_fd(stream), SHUT_WR);
+}
+
+int stream_fd(const struct stream *stream)
+{
+    return bufferevent_getfd(stream->bev);
+}

@@ -1,0 +1,90 @@
+/*
+ * net/stream.h - the bytes of one client, both ways.
+ *
+ *     in:  recv() into the loop's buffer; what the client cannot take yet is held
+ *     out: gathered in the loop's buffer; one send() a wake-up; the rest to the bufferevent
+ *
+ * Why not a bufferevent alone: libevent 2.1 reads at most 4096 bytes a wake-up, asks FIONREAD
+ * before each read, allocates for each, and writes only after another turn through epoll. So a
+ * stream reads around its bufferevent, and the bufferevent has what it is good at: the output that
+ * the kernel did not take, drained as the client reads, and the input that has to wait.
+ *
+ * This is the one place that knows the way; a kind of socket that needs the bufferevent for both
+ * directions differs here and nowhere else. A stream belongs to one client and one loop.
+ */
+#ifndef BANTERD_NET_STREAM_H
+#define BANTERD_NET_STREAM_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct bufferevent;
+struct loop;
+
+/* What a stream tells its owner; the argument is the owner. */
+struct stream_events {
+    event_callback_fn readable;   /* stream_read() has something to say */
+    void (*drained)(void *owner); /* the output fell to the low mark, or was sent whole */
+    void (*broken)(void *owner);  /* sending failed for good */
+};
+
+struct stream {
+    struct loop *loop;
+    struct bufferevent *bev;
+    const struct stream_events *events;
+    void *owner;
+    struct event input;
+    uint64_t written; /* bytes ever given to stream_write() */
+    bool reading;
+    bool queue_only; /* every output goes by way of the bufferevent, so that drained() follows */
+    int error;       /* -errno of what went wrong when writing; nothing is sent any more */
+};
+
+/*
+ * Takes over a connected, non-blocking socket. Reading is off. `low_mark`: output at or below which
+ * drained() is called. On failure (-errno) the socket is still the caller's.
+ */
+__attribute__((warn_unused_result)) int stream_start(struct stream *stream, struct loop *loop,
+                                                     int fd, const struct stream_events *events,
+                                                     void *owner, size_t low_mark);
+
+/* Closes the socket and lets go of everything; no event comes any more. */
+void stream_stop(struct stream *stream);
+
+/* Turns readable() on or off. 0 or -errno. */
+__attribute__((warn_unused_result)) int stream_set_reading(struct stream *stream, bool on);
+
+/*
+ * Reads once, at most `limit` bytes. Returns how many, 0 at the end of input, or -errno; -EAGAIN is
+ * "not now". *bytes lies in the loop's buffer, until the next read of any of its streams.
+ */
+__attribute__((warn_unused_result)) ssize_t stream_read(struct stream *stream, size_t limit,
+                                                        const char **bytes);
+
+/* Holds back input that was read and cannot be taken yet. 0 or -errno. */
+__attribute__((warn_unused_result)) int stream_hold(struct stream *stream, const char *bytes,
+                                                    size_t length);
+
+/* The held input in one piece, and its length; drops the first `length` bytes of it. */
+const char *stream_held(struct stream *stream, size_t *length);
+void stream_drop_held(struct stream *stream, size_t length);
+
+/* Gathers output; it is copied. Errors are told by the next stream_flush(). */
+void stream_write(struct stream *stream, const void *bytes, size_t length);
+
+/* Sends what was gathered, and queues what the kernel does not take. 0 or -errno. */
+__attribute__((warn_unused_result)) int stream_flush(struct stream *stream);
+
+/* How much of the output has not been taken by the kernel. */
+size_t stream_pending(const struct stream *stream);
+
+/* Half-close: the client sees the end of input once it has read everything. */
+void stream_finish(struct stream *stream);
+
+int stream_fd(const struct stream *stream);
+
+#endif

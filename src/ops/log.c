@@ -1,0 +1,361 @@
+/*
+ * ops/log.c - see log.h.
+ *
+ * The ring is guarded by one mutex, held for no longer than a copy of a line. The writer thread
+ * takes what is there, lets go of the mutex, and may then block in write(2) for as long as stderr
+ * likes: nobody waits for it but log_stop(), and that only for a second.
+ */
+#include "ops/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RING_SIZE ((size_t)256 * 1024)
+#define LINE_SIZE ((size_t)2048)
+#define STOP_PATIENCE 1 /* seconds */
+
+static struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t filled;
+    pthread_cond_t emptied;
+    pthread_t writer;
+    bool running;
+    bool stopping;
+    bool writing; /* the writer holds bytes that are not yet written */
+    size_t start;
+    size_t length;
+    uint64_t dropped;
+    char bytes[RING_SIZE];
+} ring = {
+    .mutex = PTHREAD_MUTEX_INITIALIZER,
+    .filled = PTHREAD_COND_INITIALIZER,
+};
+
+static atomic_int threshold = LOG_INFO;
+
+static const char *const level_names[] = {"error", "warning", "notice", "info", "debug"};
+static const char level_priorities[] = {'3', '4', '5', '6', '7'}; /* syslog(3) */
+
+int log_level_parse(const char *word)
+{
+    for (int level = LOG_ERROR; level <= LOG_DEBUG; level++)
+        if (strcmp(word, level_names[level]) == 0)
+            return level;
+    return -1;
+}
+
+/* A line in the making; what does not fit is cut off, and the newline always fits. */
+struct line {
+    char bytes[LINE_SIZE];
+    size_t length;
+};
+
+static void put(struct line *line, const char *text, size_t length)
+{
+    size_t room = LINE_SIZE - 1 - line->length;
+    if (length > room)
+        length = room;
+    memcpy(line->bytes + line->length, text, length);
+    line->length += length;
+}
+
+static void put_string(struct line *line, const char *text)
+{
+    put(line, text, strlen(text));
+}
+
+/* stderr is the journal's socket when JOURNAL_STREAM names its device and inode, systemd.exec(5).
+ */
+static bool is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    struct stat status;
+    char actual[64];
+    if (!stream || fstat(STDERR_FILENO, &status) < 0)
+        return false;
+    int length = snprintf(actual, sizeof actual, "%ju:%ju", (uintmax_t)status.st_dev,
+                          (uintmax_t)status.st_ino);
+    return length > 0 && strcmp(stream, actual) == 0;
+}
+
+static bool to_journal;
+static pthread_once_t journal_once = PTHREAD_ONCE_INIT;
+
+static void find_journal(void)
+{
+    to_journal = is_journal();
+}
+
+static void put_time(struct line *line)
+{
+    struct timespec now;
+    struct tm parts;
+    char text[40];
+    if (clock_gettime(CLOCK_REALTIME, &now) < 0 || !gmtime_r(&now.tv_sec, &parts))
+        return;
+    size_t length = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+    put(line, text, length);
+    int rest = snprintf(text, sizeof text, ".%03ldZ ", now.tv_nsec / 1000000);
+    put(line, text, rest > 0 ? (size_t)rest : 0);
+}
+
+static void put_head(struct line *line, enum log_level level)
+{
+    if (pthread_once(&journal_once, find_journal) == 0 && to_journal) {
+        put(line, (const char[]){'<', level_priorities[level], '>'}, 3);
+        return;
+    }
+    put_time(line);
+    put_string(line, level_names[level]);
+    put(line, " ", 1);
+}
+
+static bool is_plain(const char *text)
+{
+    if (!*text)
+        return false;
+    for (const char *at = text; *at; at++)
+        if (*at <= ' ' || *at >= 0x7f || *at == '"' || *at == '\\' || *at == '=')
+            return false;
+    return true;
+}
+
+static void put_quoted(struct line *line, const char *text)
+{
+    static const char digits[] = "0123456789abcdef";
+    put(line, "\"", 1);
+    /* Cut a value that is too long while its quote still fits. */
+    for (; *text && line->length < LINE_SIZE - 8; text++) {
+        unsigned char byte = (unsigned char)*text;
+        if (byte == '"' || byte == '\\')
+            put(line, (const char[]){'\\', *text}, 2);
+        else if (byte < ' ' || byte >= 0x7f)
+            put(line, (const char[]){'\\', 'x', digits[byte >> 4], digits[byte & 15]}, 4);
+        else
+            put(line, text, 1);
+    }
+    put(line, "\"", 1);
+}
+
+static void put_number(struct line *line, const struct log_field *field)
+{
+    char text[48];
+    uint64_t scale = 1;
+    for (unsigned i = 0; i < field->decimals; i++)
+        scale *= 10;
+    int length =
+        field->decimals
+            ? snprintf(text, sizeof text, "%ju.%0*ju%s", (uintmax_t)(field->number / scale),
+                       (int)field->decimals, (uintmax_t)(field->number % scale), field->unit)
+            : snprintf(text, sizeof text, "%ju%s", (uintmax_t)field->number, field->unit);
+    put(line, text, length > 0 ? (size_t)length : 0);
+}
+
+static void put_field(struct line *line, const struct log_field *field)
+{
+    put(line, " ", 1);
+    put_string(line, field->key);
+    put(line, "=", 1);
+    if (!field->text)
+        put_number(line, field);
+    else if (is_plain(field->text))
+        put_string(line, field->text);
+    else
+        put_quoted(line, field->text);
+}
+
+static void format_event(struct line *line, enum log_level level, const char *event,
+                         const struct log_field *fields, size_t count)
+{
+    line->length = 0;
+    put_head(line, level);
+    put_string(line, event);
+    for (size_t i = 0; i < count; i++)
+        put_field(line, &fields[i]);
+    line->bytes[line->length++] = '\n';
+}
+
+/* Writes all of it; an error that waiting cannot mend loses the rest, as there is no one to tell.
+ */
+static void write_out(const char *bytes, size_t length)
+{
+    while (length > 0) {
+        ssize_t written = write(STDERR_FILENO, bytes, length);
+        if (written > 0) {
+            bytes += written;
+            length -= (size_t)written;
+        } else if (written < 0 && (errno == EAGAIN || errno == EINTR)) {
+            /* Somebody made stderr non-blocking; this thread has all the time in the world. */
+            nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+        } else {
+            return;
+        }
+    }
+}
+
+static bool ring_append(const struct line *line)
+{
+    if (line->length > RING_SIZE - ring.length)
+        return false;
+    size_t at = (ring.start + ring.length) % RING_SIZE;
+    size_t first = line->length < RING_SIZE - at ? line->length : RING_SIZE - at;
+    memcpy(ring.bytes + at, line->bytes, first);
+    memcpy(ring.bytes, line->bytes + first, line->length - first);
+    ring.length += line->length;
+    return true;
+}
+
+/* Takes as much as fits and lies together; under the mutex. */
+static size_t ring_take(char *bytes, size_t size)
+{
+    size_t length = ring.length < size ? ring.length : size;
+    if (length > RING_SIZE - ring.start)
+        length = RING_SIZE - ring.start;
+    memcpy(bytes, ring.bytes + ring.start, length);
+    ring.start = (ring.start + length) % RING_SIZE;
+    ring.length -= length;
+    return length;
+}
+
+/* Once everything before the gap is out, says how large the gap is; under the mutex. */
+static void ring_account(void)
+{
+    if (ring.dropped == 0 || ring.length > 0)
+        return;
+    struct line line;
+    struct log_field count = log_number("count", ring.dropped);
+    format_event(&line, LOG_WARNING, "log-dropped", &count, 1);
+    ring.dropped = 0;
+    (void)ring_append(&line); /* the ring is empty, so it fits */
+}
+
+static void *run_writer(void *unused)
+{
+    static char bytes[16 * 1024];
+    (void)unused;
+    pthread_mutex_lock(&ring.mutex);
+    for (;;) {
+        ring_account();
+        if (ring.length > 0) {
+            size_t length = ring_take(bytes, sizeof bytes);
+            ring.writing = true;
+            pthread_mutex_unlock(&ring.mutex);
+            write_out(bytes, length);
+            pthread_mutex_lock(&ring.mutex);
+            ring.writing = false;
+            continue;
+        }
+        pthread_cond_signal(&ring.emptied);
+        if (ring.stopping)
+            break;
+        pthread_cond_wait(&ring.filled, &ring.mutex);
+    }
+    pthread_mutex_unlock(&ring.mutex);
+    return NULL;
+}
+
+/* log_stop() waits by the monotonic clock: nobody's setting of the time prolongs it. */
+static int init_emptied(void)
+{
+    pthread_condattr_t attributes;
+    int error = pthread_condattr_init(&attributes);
+    if (error)
+        return error;
+    error = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    if (!error)
+        error = pthread_cond_init(&ring.emptied, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return error;
+}
+
+int log_start(void)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    int error = init_emptied();
+    /* Signals are the main thread's business; a thread inherits its creator's mask. */
+    if (!error)
+        error = pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (error)
+        return -error;
+    error = pthread_create(&ring.writer, NULL, run_writer, NULL);
+    ring.running = error == 0;
+    int restored = pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error ? -error : -restored;
+}
+
+void log_stop(void)
+{
+    struct timespec until;
+    pthread_mutex_lock(&ring.mutex);
+    if (!ring.running) {
+        pthread_mutex_unlock(&ring.mutex);
+        return;
+    }
+    ring.stopping = true;
+    pthread_cond_signal(&ring.filled);
+    bool timed_out = clock_gettime(CLOCK_MONOTONIC, &until) < 0;
+    until.tv_sec += STOP_PATIENCE;
+    while ((ring.length > 0 || ring.dropped > 0 || ring.writing) && !timed_out)
+        timed_out = pthread_cond_timedwait(&ring.emptied, &ring.mutex, &until) != 0;
+    ring.running = false;
+    pthread_mutex_unlock(&ring.mutex);
+    /* A writer that hangs in write(2) is left behind: the process is about to end. */
+    if (timed_out)
+        pthread_detach(ring.writer);
+    else
+        pthread_join(ring.writer, NULL);
+}
+
+void log_set_level(enum log_level level)
+{
+    atomic_store_explicit(&threshold, level, memory_order_relaxed);
+}
+
+bool log_enabled(enum log_level level)
+{
+    return (int)level <= atomic_load_explicit(&threshold, memory_order_relaxed);
+}
+
+static void emit(const struct line *line)
+{
+    pthread_mutex_lock(&ring.mutex);
+    bool queued = ring.running;
+    /* While a gap is open nothing is let in behind it, so that the count stands where it belongs.
+     */
+    if (queued && (ring.dropped > 0 || !ring_append(line)))
+        ring.dropped++;
+    if (queued)
+        pthread_cond_signal(&ring.filled);
+    pthread_mutex_unlock(&ring.mutex);
+    if (!queued)
+        write_out(line->bytes, line->length);
+}
+
+void log_fields(enum log_level level, const char *event, const struct log_field *fields,
+                size_t count)
+{
+    struct line line;
+    if (!log_enabled(level))
+        return;
+    format_event(&line, level, event, fields, count);
+    emit(&line);
+}
+
+void log_plain(enum log_level level, const char *text)
+{
+    struct line line = {.length = 0};
+    if (pthread_once(&journal_once, find_journal) == 0 && to_journal)
+        put(&line, (const char[]){'<', level_priorities[level], '>'}, 3);
+    put_string(&line, text);
+    line.bytes[line.length++] = '\n';
+    emit(&line);
+}
