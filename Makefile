@@ -1,0 +1,230 @@
+# banterd. `make deps run` builds and serves; `make help` names the other targets.
+
+VERSION := 0.1.0
+
+# Where things are installed; DESTDIR goes before each.
+PREFIX     ?= /usr/local
+SBINDIR    ?= $(PREFIX)/sbin
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR     ?= $(PREFIX)/share/man
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
+
+# The sources, from the top layer down. tests/lint/layers holds these lists against the tree.
+SERVER    := server generation worker mailbox files
+NET       := listener admission client stream endpoint deadlines loop host reason
+OPS       := log
+CONFIG    := config setup section options hint file ini scan
+HOST      := catalog registry
+PROTOCOLS := echo discard chargen qotd daytime knock_knock
+TEXT      := line telnet address quantity suggest report arena
+
+SOURCES   := main $(SERVER:%=server/%) $(NET:%=net/%) $(OPS:%=ops/%) $(CONFIG:%=config/%) \
+             $(HOST:%=protocols/%) $(PROTOCOLS:%=protocols/%) $(TEXT:%=text/%)
+UNIT      := main splits test_line test_telnet test_address test_quantity test_suggest \
+             test_report test_arena test_admission test_deadlines
+MANUALS   := banterd.8 banterd.ini.5 banter-protocol.3
+UNITS     := banterd.service banterd@.service
+
+# SAN=address (undefined comes with it), undefined or thread builds in a directory of its own.
+OUT.address        := build/asan
+OUT.undefined      := build/ubsan
+OUT.thread         := build/tsan
+SANITIZE.address   := -fsanitize=address,undefined
+SANITIZE.undefined := -fsanitize=undefined
+SANITIZE.thread    := -fsanitize=thread
+
+OUT ?= $(if $(SAN),$(or $(OUT.$(SAN)),$(error SAN is address, undefined or thread)),build)
+SANITIZE := $(if $(SAN),$(SANITIZE.$(SAN)) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+
+# CC, CFLAGS, CPPFLAGS and LDFLAGS are the caller's; what banterd itself needs stands beside them.
+CFLAGS   ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+            -Wcast-qual -Wformat=2 -Wvla -Wundef -Wwrite-strings $(if $(WERROR),-Werror)
+FORTIFY  := $(if $(SAN)$(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+HARDEN   := -fstack-protector-strong -fvisibility=hidden
+RELRO    := -Wl,-z,relro,-z,now
+COMPILE   = $(CC) -std=c11 -D_GNU_SOURCE -Isrc $(FORTIFY) $(CPPFLAGS) $(WARNINGS) $(HARDEN) \
+            -pthread $(SANITIZE) $(CFLAGS) -MMD -MP
+LINK      = $(CC) -pie -pthread $(RELRO) $(SANITIZE) $(CFLAGS) $(LDFLAGS)
+
+# Asked when a recipe runs: `make deps` may only just have installed them.
+LIBRARY_FLAGS = $(shell pkg-config --cflags libevent_core) -I/usr/include/iniparser
+LIBRARIES     = $(shell pkg-config --libs libevent_core) -liniparser -ldl
+CHECK_FLAGS   = $(shell pkg-config --cflags check)
+CHECK         = $(shell pkg-config --libs check)
+
+# What depends on where things are installed.
+PATHS     := -DSYSCONFDIR='"$(SYSCONFDIR)"' -DPROTOCOL_DIR='"$(LIBDIR)/banterd"' \
+             -DBANTERD_VERSION='"$(VERSION)"'
+SET_PATHS := sed -e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
+             -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' \
+             -e 's|@VERSION@|$(VERSION)|g'
+
+Q   := $(if $(V),,@)
+say  = $(if $(V),,@printf '  %-3s %s\n' $(1))
+
+OBJECTS      := $(SOURCES:%=$(OUT)/obj/%.o)
+UNIT_OBJECTS := $(UNIT:%=$(OUT)/obj/unit/%.o)
+LOADABLE     := $(PROTOCOLS:%=$(OUT)/protocols/%.so)
+WITH_PATHS   := $(OUT)/obj/main.o $(OUT)/obj/config/options.o
+
+# ---- Build
+
+all: $(OUT)/banterd $(LOADABLE) ## build the daemon and the loadable protocols (the default)
+
+run: all ## build, and serve conf/banterd.ini in the foreground
+	$(OUT)/banterd -c conf/banterd.ini
+
+$(OUT)/banterd: $(OBJECTS) src/banter/exports.list
+	$(call say,LD $@)
+	$(Q)$(LINK) -Wl,--dynamic-list=src/banter/exports.list -o $@ $(OBJECTS) $(LIBRARIES)
+
+$(OUT)/unit-tests: $(filter-out $(OUT)/obj/main.o,$(OBJECTS)) $(UNIT_OBJECTS)
+	$(call say,LD $@)
+	$(Q)$(LINK) -o $@ $^ $(LIBRARIES) $(CHECK)
+
+$(OUT)/obj/unit/%.o: tests/unit/%.c $(OUT)/flags | check-tools
+	$(call say,CC $<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $(LIBRARY_FLAGS) $(CHECK_FLAGS) -fPIE -c -o $@ $<
+
+$(OUT)/obj/%.o: src/%.c $(OUT)/flags | build-tools
+	$(call say,CC $<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $(LIBRARY_FLAGS) -DBANTER_BUILT_IN $(OWN_FLAGS) -fPIE -c -o $@ $<
+
+$(WITH_PATHS): OWN_FLAGS := $(PATHS)
+$(WITH_PATHS): $(OUT)/paths
+
+$(OUT)/protocols/%.so: src/protocols/%.c $(OUT)/flags | build-tools
+	$(call say,SO $@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) -fPIC -shared $(RELRO) $(LDFLAGS) -o $@ $<
+
+# These two change only when what they hold does, and then what was made with it is made again.
+$(OUT)/flags: export CONTENT = $(COMPILE) $(LINK)
+$(OUT)/paths: export CONTENT = $(SET_PATHS)
+$(OUT)/flags $(OUT)/paths: always
+	@mkdir -p $(@D)
+	@echo "$$CONTENT" | cmp -s - $@ || echo "$$CONTENT" >$@
+
+clean: ## remove build/
+	rm -rf build
+
+# ---- What must be there. Only deps and check-deps install anything, and they go before the rest.
+
+deps: ## install what building needs
+	.ci/deps install build
+
+check-deps: ## install what the tests and lint need
+	.ci/deps install build check lint
+
+build-tools: | $(filter deps check-deps,$(MAKECMDGOALS))
+	@.ci/deps verify build
+
+check-tools: | $(filter deps check-deps,$(MAKECMDGOALS))
+	@.ci/deps verify build check
+
+lint-tools: | $(filter deps check-deps,$(MAKECMDGOALS))
+	@.ci/deps verify check lint
+
+# ---- Test
+
+export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1
+export TSAN_OPTIONS  ?= halt_on_error=1:second_deadlock_stack=1
+
+check: all | check-tools ## run all tests
+	@$(MAKE) --no-print-directory check-unit
+	@$(MAKE) --no-print-directory check-install
+	@$(MAKE) --no-print-directory check-exports
+	@$(MAKE) --no-print-directory check-e2e
+
+check-unit: $(OUT)/unit-tests
+	$(OUT)/unit-tests
+
+check-e2e: all | check-tools
+	BANTERD=$(OUT)/banterd TEST_PATIENCE=$(if $(SAN),4,1) tests/e2e/run
+
+check-install: all
+	tests/install/run
+
+check-exports: $(OUT)/banterd
+	tests/install/exports $(OUT)/banterd
+
+check-asan: | build-tools ## run the unit and daemon tests under AddressSanitizer and UBSan
+	$(MAKE) SAN=address check-unit check-e2e
+
+check-tsan: | build-tools ## run the unit and daemon tests under ThreadSanitizer
+	$(MAKE) SAN=thread check-unit check-e2e
+
+check-compilers: | lint-tools ## build with gcc and with clang, each warning an error
+	$(MAKE) OUT=build/gcc CC=gcc WERROR=1 all build/gcc/unit-tests
+	$(MAKE) OUT=build/clang CC=clang WERROR=1 all build/clang/unit-tests
+
+lint: | lint-tools ## check format, layers, scripts, manual pages and unit files
+	tests/lint/run
+
+format: ## format the sources
+	clang-format -i $$(find src tests -name '*.[ch]')
+
+list-sources:
+	@printf '%s\n' $(SOURCES:%=src/%.c) $(UNIT:%=tests/unit/%.c)
+
+# ---- Install
+
+CONFIGURATION := $(notdir $(wildcard conf/*))
+TO_CONFIG      = $(DESTDIR)$(SYSCONFDIR)/banterd
+TO_PROTOCOLS   = $(DESTDIR)$(LIBDIR)/banterd
+TO_HEADERS     = $(DESTDIR)$(INCLUDEDIR)/banter
+TO_PKGCONFIG   = $(DESTDIR)$(LIBDIR)/pkgconfig
+
+install: all $(UNITS:%=$(OUT)/%) $(OUT)/banter.pc ## install below PREFIX (DESTDIR, SYSCONFDIR, …)
+	install -D -m 755 $(OUT)/banterd $(DESTDIR)$(SBINDIR)/banterd
+	install -D -m 644 -t $(TO_PROTOCOLS) $(LOADABLE)
+	install -D -m 644 -t $(TO_HEADERS) src/banter/protocol.h
+	install -D -m 644 -t $(TO_PKGCONFIG) $(OUT)/banter.pc
+	install -D -m 644 -t $(DESTDIR)$(UNITDIR) $(UNITS:%=$(OUT)/%)
+	@for page in $(MANUALS); do \
+	    install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${page##*.} src/man/$$page || exit; \
+	done
+	@for file in $(CONFIGURATION); do \
+	    if [ ! -e $(TO_CONFIG)/$$file ]; then \
+	        install -D -m 644 -t $(TO_CONFIG) conf/$$file || exit; \
+	    elif ! cmp -s conf/$$file $(TO_CONFIG)/$$file; then \
+	        echo "kept $(TO_CONFIG)/$$file, which differs from conf/$$file"; \
+	    fi; \
+	done
+
+uninstall: ## remove what install put there, but no configuration that was edited
+	rm -f $(DESTDIR)$(SBINDIR)/banterd $(addprefix $(TO_PROTOCOLS)/,$(notdir $(LOADABLE)))
+	rm -f $(TO_HEADERS)/protocol.h $(TO_PKGCONFIG)/banter.pc
+	rm -f $(UNITS:%=$(DESTDIR)$(UNITDIR)/%)
+	rm -f $(foreach page,$(MANUALS),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page))
+	@for file in $(CONFIGURATION); do \
+	    if cmp -s conf/$$file $(TO_CONFIG)/$$file; then rm $(TO_CONFIG)/$$file; \
+	    elif [ -e $(TO_CONFIG)/$$file ]; then echo "kept $(TO_CONFIG)/$$file: it was edited"; \
+	    fi; \
+	done
+	@for directory in $(TO_CONFIG) $(TO_PROTOCOLS) $(TO_HEADERS); do \
+	    [ ! -d $$directory ] || rmdir --ignore-fail-on-non-empty $$directory || exit; \
+	done
+
+$(OUT)/%: systemd/%.in $(OUT)/paths
+	$(Q)$(SET_PATHS) $< >$@
+
+$(OUT)/%.pc: src/banter/%.pc.in $(OUT)/paths
+	$(Q)$(SET_PATHS) $< >$@
+
+help: ## name the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+	@echo "  with V=1, WERROR=1, CC=clang, SAN=address|undefined|thread, PREFIX=, DESTDIR=, …"
+
+-include $(OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(LOADABLE:.so=.d)
+
+.DELETE_ON_ERROR:
+.PHONY: all run clean deps check-deps build-tools check-tools lint-tools check check-unit \
+        check-e2e check-install check-exports check-asan check-tsan check-compilers lint format \
+        list-sources install uninstall help always

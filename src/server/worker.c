@@ -1,0 +1,284 @@
+/* server/worker.c - see worker.h. All but the orders and the life-cycle runs on the worker. */
+#include "server/worker.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "config/config.h"
+#include "net/client.h"
+#include "net/listener.h"
+#include "net/loop.h"
+#include "server/generation.h"
+
+/* When memory is short, a new generation is tried again after so long. */
+#define ADOPT_RETRY_MS 100
+
+struct worker {
+    struct loop loop;
+    unsigned number;
+    pthread_t thread;
+    struct mailbox mailbox;
+    struct mailbox *office; /* of the main thread */
+
+    const struct generation *generation; /* to be adopted, or adopted */
+    struct event *adopt_retry;
+    struct listener **listeners; /* one a listener of the generation */
+    struct acceptor **acceptors; /* one a seat of the generation */
+    size_t listener_count;
+    size_t acceptor_count;
+    bool draining;
+
+    struct letter adopt, drain, dismiss, stop; /* orders */
+    struct letter adopted, emptied;            /* reports */
+};
+
+/* --- a generation -------------------------------------------------------------------------- */
+
+/* The worker's part of a generation, in the making. */
+struct adoption {
+    struct listener **listeners;
+    struct acceptor **acceptors; /* NULL where the worker has the acceptor already */
+    size_t listener_count;
+    size_t acceptor_count;
+};
+
+static struct acceptor **find_acceptor(const struct worker *worker, const struct endpoint *endpoint)
+{
+    for (size_t i = 0; i < worker->acceptor_count; i++)
+        if (worker->acceptors[i] && acceptor_endpoint(worker->acceptors[i]) == endpoint)
+            return &worker->acceptors[i];
+    return NULL;
+}
+
+/* Drops a half-made adoption, leaving the sockets alone. */
+static void abandon(struct adoption *adoption)
+{
+    for (size_t i = 0; adoption->acceptors && i < adoption->acceptor_count; i++)
+        acceptor_abandon(adoption->acceptors[i]);
+    for (size_t i = 0; adoption->listeners && i < adoption->listener_count; i++)
+        listener_unref(adoption->listeners[i]);
+    free(adoption->acceptors);
+    free(adoption->listeners);
+}
+
+/* Makes everything that takes memory, without touching what the worker has. */
+static bool prepare(struct worker *worker, struct adoption *adoption)
+{
+    const struct generation *generation = worker->generation;
+    struct config *config = generation->config;
+    *adoption = (struct adoption){.listener_count = config->listener_count,
+                                  .acceptor_count = generation->seat_count};
+    adoption->listeners = calloc(config->listener_count, sizeof *adoption->listeners);
+    adoption->acceptors = calloc(generation->seat_count, sizeof *adoption->acceptors);
+    if (!adoption->listeners || !adoption->acceptors)
+        return false;
+    for (size_t i = 0; i < config->listener_count; i++) {
+        adoption->listeners[i] =
+            listener_new(&worker->loop, config, &config->listeners[i], generation->tallies[i]);
+        if (!adoption->listeners[i])
+            return false;
+    }
+    for (size_t i = 0; i < generation->seat_count; i++) {
+        const struct seat *seat = &generation->seats[i];
+        if (find_acceptor(worker, seat->endpoint))
+            continue;
+        adoption->acceptors[i] =
+            acceptor_new(seat->endpoint, worker->number, adoption->listeners[seat->listener]);
+        if (!adoption->acceptors[i])
+            return false;
+    }
+    return true;
+}
+
+/* Lets go of the listeners and acceptors that the worker has; clients keep their listeners. */
+static void release_doors(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->acceptor_count; i++)
+        acceptor_free(worker->acceptors[i]);
+    for (size_t i = 0; i < worker->listener_count; i++)
+        listener_unref(worker->listeners[i]);
+    free(worker->acceptors);
+    free(worker->listeners);
+    worker->acceptors = NULL;
+    worker->listeners = NULL;
+    worker->acceptor_count = worker->listener_count = 0;
+}
+
+/* Cannot fail any more: acceptors that stay change over, the rest go. */
+static void commit(struct worker *worker, struct adoption *adoption)
+{
+    const struct generation *generation = worker->generation;
+    for (size_t i = 0; i < generation->seat_count; i++) {
+        const struct seat *seat = &generation->seats[i];
+        struct acceptor **kept = find_acceptor(worker, seat->endpoint);
+        if (!kept)
+            continue;
+        acceptor_assign(*kept, adoption->listeners[seat->listener]);
+        adoption->acceptors[i] = *kept;
+        *kept = NULL;
+    }
+    release_doors(worker);
+    worker->listeners = adoption->listeners;
+    worker->acceptors = adoption->acceptors;
+    worker->listener_count = adoption->listener_count;
+    worker->acceptor_count = adoption->acceptor_count;
+}
+
+static void adopt(struct worker *worker)
+{
+    struct adoption adoption;
+    if (prepare(worker, &adoption)) {
+        commit(worker, &adoption);
+        mailbox_post(worker->office, &worker->adopted);
+    } else {
+        const struct timeval soon = {.tv_usec = ADOPT_RETRY_MS * 1000};
+        abandon(&adoption);
+        event_add(worker->adopt_retry, &soon);
+    }
+}
+
+/* --- orders -------------------------------------------------------------------------------- */
+
+static void on_adopt(void *owner)
+{
+    adopt(owner);
+}
+
+static void on_adopt_retry(evutil_socket_t fd, short what, void *argument)
+{
+    (void)fd;
+    (void)what;
+    adopt(argument);
+}
+
+static void on_emptied(struct loop *loop)
+{
+    struct worker *worker = (struct worker *)((char *)loop - offsetof(struct worker, loop));
+    if (!worker->draining)
+        return;
+    worker->draining = false; /* once is enough */
+    mailbox_post(worker->office, &worker->emptied);
+}
+
+static void on_drain(void *owner)
+{
+    struct worker *worker = owner;
+    release_doors(worker);
+    worker->draining = true;
+    if (!worker->loop.clients)
+        on_emptied(&worker->loop);
+}
+
+static void on_dismiss(void *owner)
+{
+    struct worker *worker = owner;
+    clients_dismiss(&worker->loop, BANTER_DRAIN);
+}
+
+static void on_stop(void *owner)
+{
+    struct worker *worker = owner;
+    worker->draining = false;
+    release_doors(worker);
+    clients_abort(&worker->loop, BANTER_DRAIN);
+    event_base_loopbreak(worker->loop.base);
+}
+
+void worker_adopt(struct worker *worker, const struct generation *generation)
+{
+    worker->generation = generation;
+    mailbox_post(&worker->mailbox, &worker->adopt);
+}
+
+void worker_drain(struct worker *worker)
+{
+    mailbox_post(&worker->mailbox, &worker->drain);
+}
+
+void worker_dismiss(struct worker *worker)
+{
+    mailbox_post(&worker->mailbox, &worker->dismiss);
+}
+
+void worker_stop(struct worker *worker)
+{
+    mailbox_post(&worker->mailbox, &worker->stop);
+}
+
+/* --- life-cycle ---------------------------------------------------------------------------- */
+
+struct worker *worker_new(unsigned number, struct admission *admission,
+                          const struct worker_reports *reports)
+{
+    struct worker *worker = calloc(1, sizeof *worker);
+    if (!worker) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    worker->number = number;
+    worker->office = reports->mailbox;
+    worker->adopt = (struct letter){.deliver = on_adopt, .owner = worker};
+    worker->drain = (struct letter){.deliver = on_drain, .owner = worker};
+    worker->dismiss = (struct letter){.deliver = on_dismiss, .owner = worker};
+    worker->stop = (struct letter){.deliver = on_stop, .owner = worker};
+    worker->adopted = (struct letter){.deliver = reports->adopted, .owner = reports->owner};
+    worker->emptied = (struct letter){.deliver = reports->emptied, .owner = reports->owner};
+    worker->loop.emptied = on_emptied;
+    worker->mailbox.bell = -1;
+
+    int error = loop_init(&worker->loop, admission);
+    if (!error) {
+        worker->adopt_retry = evtimer_new(worker->loop.base, on_adopt_retry, worker);
+        error = worker->adopt_retry ? mailbox_init(&worker->mailbox, worker->loop.base) : -ENOMEM;
+    }
+    if (error) {
+        worker_free(worker);
+        errno = -error;
+        return NULL;
+    }
+    return worker;
+}
+
+void worker_free(struct worker *worker)
+{
+    if (!worker)
+        return;
+    mailbox_fini(&worker->mailbox);
+    if (worker->adopt_retry)
+        event_free(worker->adopt_retry);
+    loop_fini(&worker->loop);
+    free(worker);
+}
+
+static void *run(void *argument)
+{
+    struct worker *worker = argument;
+    /* Ends with the stop order: there is always the mailbox to wait for. */
+    (void)event_base_dispatch(worker->loop.base);
+    return NULL;
+}
+
+int worker_start(struct worker *worker)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    int error = pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (error)
+        return -error;
+    error = pthread_create(&worker->thread, NULL, run, worker);
+    int restored = pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error ? -error : -restored;
+}
+
+int worker_join(struct worker *worker, unsigned patience)
+{
+    struct timespec until;
+    if (clock_gettime(CLOCK_REALTIME, &until) < 0)
+        return -errno;
+    until.tv_sec += patience;
+    return -pthread_timedjoin_np(worker->thread, NULL, &until);
+}

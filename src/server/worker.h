@@ -1,0 +1,51 @@
+/*
+ * server/worker.h - one thread with one event base: its sockets, its clients.
+ *
+ * The main thread makes workers and gives them orders; an order is carried out later, on the
+ * worker's thread, and reported back as a letter to the main thread. Orders are carried out in the
+ * order given; each kind may be given again once it was reported.
+ */
+#ifndef BANTERD_SERVER_WORKER_H
+#define BANTERD_SERVER_WORKER_H
+
+#include "server/mailbox.h"
+
+struct admission;
+struct generation;
+struct worker;
+
+/* Where a worker reports to. The functions run on the thread that reads the mailbox. */
+struct worker_reports {
+    struct mailbox *mailbox;
+    void *owner;
+    void (*adopted)(void *owner); /* works by the generation that it was given */
+    void (*emptied)(void *owner); /* draining, and the last client has gone */
+};
+
+/* Workers are numbered from 0; the number is that of their sockets in each endpoint. NULL: errno.
+ */
+struct worker *worker_new(unsigned number, struct admission *admission,
+                          const struct worker_reports *reports);
+
+/* The thread must not have been started, or have been joined; NULL is fine. */
+void worker_free(struct worker *worker);
+
+/* Starts the thread, with all signals blocked. 0 or -errno. */
+__attribute__((warn_unused_result)) int worker_start(struct worker *worker);
+
+/* Order: work by this generation from now on. Reported as adopted; until then both must live. */
+void worker_adopt(struct worker *worker, const struct generation *generation);
+
+/* Order: accept nobody any more; the clients go on. Reported as emptied. */
+void worker_drain(struct worker *worker);
+
+/* Order, after drain: say goodbye to the clients. */
+void worker_dismiss(struct worker *worker);
+
+/* Order: end the clients as they are, and the thread. The last one; not reported, but joined. */
+void worker_stop(struct worker *worker);
+
+/* Waits for the thread to end, `patience` seconds at most. 0 or -errno. */
+__attribute__((warn_unused_result)) int worker_join(struct worker *worker, unsigned patience);
+
+#endif
