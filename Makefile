@@ -13,7 +13,7 @@ SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 
 # The sources, from the top layer down. tests/lint/layers holds these lists against the tree.
 SERVER    := server generation worker mailbox files
-NET       := listener admission client stream endpoint deadlines loop host reason
+NET       := listener admission client input stream host reason deadlines endpoint loop
 OPS       := log
 CONFIG    := config setup section options hint file ini scan
 HOST      := catalog registry
@@ -138,9 +138,9 @@ export TSAN_OPTIONS  ?= halt_on_error=1:second_deadlock_stack=1
 
 check: all | check-tools ## run all tests
 	@$(MAKE) --no-print-directory check-unit
+	@$(MAKE) --no-print-directory check-e2e
 	@$(MAKE) --no-print-directory check-install
 	@$(MAKE) --no-print-directory check-exports
-	@$(MAKE) --no-print-directory check-e2e
 
 check-unit: $(OUT)/unit-tests
 	$(OUT)/unit-tests

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "net/input.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/reason.h"
@@ -17,9 +18,6 @@
 
 /* How long a client may take to close its side after we have closed ours. */
 #define LINGER_MS 2000
-
-/* What a client hears who asks "are you there" (RFC 854). */
-#define HERE "banterd is here"
 
 static void on_readable(evutil_socket_t fd, short what, void *argument);
 static void on_drained(void *owner);
@@ -37,140 +35,10 @@ static bool speaks_lines(const struct banter_protocol *protocol)
     return !(protocol->flags & BANTER_RAW);
 }
 
-/* --- what is heard ------------------------------------------------------------------------- */
-
-/* So much output waits that no more input is taken: back-pressure. */
-static bool is_choked(const struct banter_client *client)
+bool client_listens(const struct banter_client *client)
 {
-    return stream_pending(&client->stream) > (size_t)client->listener->settings->max_output;
-}
-
-static bool listens(const struct banter_client *client)
-{
-    return client->state == CLIENT_OPEN && !is_choked(client);
-}
-
-static void hear_line(struct banter_client *client, const char *line, size_t length)
-{
-    client->lines++;
-    protocol_of(client)->line(client, client->session, line, length);
-}
-
-/* Hands over lines until the input is used up, or the client listens no more. */
-static void hear_lines(struct banter_client *client, const char **cursor, const char *end)
-{
-    const char *line;
-    size_t length;
-    while (listens(client)) {
-        switch (line_next(&client->framer, cursor, end, &line, &length)) {
-        case LINE_READY:
-            hear_line(client, line, length);
-            break;
-        case LINE_MORE:
-            return;
-        case LINE_TOO_LONG:
-            client_close(client, BANTER_LINE_TOO_LONG);
-            return;
-        case LINE_NO_MEMORY:
-            client_close(client, BANTER_ERROR);
-            return;
-        }
-    }
-}
-
-static void hear_data(struct banter_client *client, const char **cursor, const char *end)
-{
-    const struct banter_protocol *protocol = protocol_of(client);
-    if (protocol->line) {
-        hear_lines(client, cursor, end);
-        return;
-    }
-    if (protocol->data)
-        protocol->data(client, client->session, *cursor, (size_t)(end - *cursor));
-    *cursor = end;
-}
-
-static void hear_telnet(struct banter_client *client, const char **cursor, const char *end)
-{
-    const char *data;
-    size_t length;
-    while (*cursor < end && listens(client)) {
-        switch (telnet_next(client->telnet, cursor, end, &data, &length)) {
-        case TELNET_END:
-            break;
-        case TELNET_DATA: {
-            const char *rest = data;
-            hear_data(client, &rest, data + length);
-            if (rest < data + length)
-                *cursor = rest; /* from inside a run of plain data telnet can begin again */
-            break;
-        }
-        case TELNET_REPLY:
-            stream_write(&client->stream, data, length);
-            break;
-        case TELNET_ARE_YOU_THERE:
-            banter_say(client, HERE);
-            break;
-        case TELNET_INTERRUPT:
-            client_close(client, BANTER_CLIENT_EOF);
-            break;
-        case TELNET_ERASE_CHARACTER:
-            line_erase_character(&client->framer);
-            break;
-        case TELNET_ERASE_LINE:
-            line_erase(&client->framer);
-            break;
-        }
-    }
-}
-
-/* Returns how much was used: less than all only when the client is choked. */
-static size_t hear(struct banter_client *client, const char *bytes, size_t length)
-{
-    const char *cursor = bytes;
-    const char *end = bytes + length;
-    bool was_unfinished = line_unfinished(&client->framer);
-    uint64_t lines = client->lines;
-    if (client->telnet)
-        hear_telnet(client, &cursor, end);
-    else if (listens(client))
-        hear_data(client, &cursor, end);
-    if (line_unfinished(&client->framer) && (!was_unfinished || lines != client->lines))
-        client->line_begun = loop_now();
-    return client->state == CLIENT_OPEN ? (size_t)(cursor - bytes) : length;
-}
-
-/* Takes up input that had to wait, if there is any and the client listens again. */
-static bool hear_held(struct banter_client *client)
-{
-    size_t length;
-    const char *bytes = stream_held(&client->stream, &length);
-    if (length == 0 || !listens(client))
-        return false;
-    if (bytes)
-        stream_drop_held(&client->stream, hear(client, bytes, length));
-    else
-        client_close(client, BANTER_ERROR);
-    return true;
-}
-
-/* The client has finished sending: the unfinished line is one, and the protocol has the word. */
-static void hear_end(struct banter_client *client)
-{
-    const struct banter_protocol *protocol = protocol_of(client);
-    const char *line;
-    size_t length;
-    client->input_ended = true;
-    if (client->state == CLIENT_LINGERING)
-        client->state = CLIENT_GONE;
-    if (client->state != CLIENT_OPEN)
-        return;
-    if (protocol->line && line_rest(&client->framer, &line, &length) == LINE_READY)
-        hear_line(client, line, length);
-    if (protocol->end && client->state == CLIENT_OPEN)
-        protocol->end(client, client->session);
-    else
-        client_close(client, BANTER_CLIENT_EOF);
+    return client->state == CLIENT_OPEN &&
+           stream_pending(&client->stream) <= (size_t)client->listener->settings->max_output;
 }
 
 /* --- the end ------------------------------------------------------------------------------- */
@@ -207,9 +75,11 @@ static void say_farewell(struct banter_client *client)
 /* Everything has been sent. */
 static void half_close(struct banter_client *client)
 {
+    client->state = client->input_ended ? CLIENT_GONE : CLIENT_LINGERING;
+    if (client->state == CLIENT_GONE)
+        return;
     stream_finish(&client->stream);
     client->output_since = loop_now();
-    client->state = client->input_ended ? CLIENT_GONE : CLIENT_LINGERING;
 }
 
 static void log_end(uint64_t id, const struct listener *listener, int fd, const union peer *peer,
@@ -318,7 +188,7 @@ static bool wants_input(const struct banter_client *client)
 {
     if (client->input_ended)
         return false;
-    return client->state == CLIENT_LINGERING || listens(client);
+    return client->state == CLIENT_LINGERING || client_listens(client);
 }
 
 /* Brings a client to rest after an event: everything is sent that can be, and what comes next is
@@ -331,7 +201,7 @@ static void settle(struct banter_client *client)
         int error = stream_flush(&client->stream);
         if (error)
             client_close(client, reason_of_error(error));
-    } while (client->state == CLIENT_ENDING || hear_held(client));
+    } while (client->state == CLIENT_ENDING || input_take_held(client));
 
     if (client->state == CLIENT_FLUSHING && stream_pending(&client->stream) == 0)
         half_close(client);
@@ -373,11 +243,11 @@ static void on_readable(evutil_socket_t fd, short what, void *argument)
         size_t length = (size_t)count;
         client->received += length;
         client->active = loop_now();
-        size_t used = client->state == CLIENT_OPEN ? hear(client, bytes, length) : length;
+        size_t used = client->state == CLIENT_OPEN ? input_take(client, bytes, length) : length;
         if (used < length && stream_hold(&client->stream, bytes + used, length - used) < 0)
             client_close(client, BANTER_ERROR);
     } else if (count == 0) {
-        hear_end(client);
+        input_end(client);
     } else if (count != -EAGAIN) {
         client_close(client, reason_of_error((int)count));
     }

@@ -1,0 +1,138 @@
+/*
+ * net/input.c - see input.h. This is where a line becomes an answer: hear_line() calls the
+ * protocol, and what the protocol writes is gathered until the client settles.
+ */
+#include "net/input.h"
+
+#include "config/config.h"
+#include "net/client.h"
+#include "net/listener.h"
+#include "net/loop.h"
+
+/* What a client hears who asks "are you there" (RFC 854). */
+#define HERE "banterd is here"
+
+static const struct banter_protocol *protocol_of(const struct banter_client *client)
+{
+    return client->listener->settings->protocol;
+}
+
+static void hear_line(struct banter_client *client, const char *line, size_t length)
+{
+    client->lines++;
+    protocol_of(client)->line(client, client->session, line, length);
+}
+
+/* Hands over lines until the input is used up, or the client listens no more. */
+static void hear_lines(struct banter_client *client, const char **cursor, const char *end)
+{
+    const char *line;
+    size_t length;
+    while (client_listens(client)) {
+        switch (line_next(&client->framer, cursor, end, &line, &length)) {
+        case LINE_READY:
+            hear_line(client, line, length);
+            break;
+        case LINE_MORE:
+            return;
+        case LINE_TOO_LONG:
+            client_close(client, BANTER_LINE_TOO_LONG);
+            return;
+        case LINE_NO_MEMORY:
+            client_close(client, BANTER_ERROR);
+            return;
+        }
+    }
+}
+
+static void hear_data(struct banter_client *client, const char **cursor, const char *end)
+{
+    const struct banter_protocol *protocol = protocol_of(client);
+    if (protocol->line) {
+        hear_lines(client, cursor, end);
+        return;
+    }
+    if (protocol->data)
+        protocol->data(client, client->session, *cursor, (size_t)(end - *cursor));
+    *cursor = end;
+}
+
+static void hear_telnet(struct banter_client *client, const char **cursor, const char *end)
+{
+    const char *data;
+    size_t length;
+    while (*cursor < end && client_listens(client)) {
+        switch (telnet_next(client->telnet, cursor, end, &data, &length)) {
+        case TELNET_END:
+            break;
+        case TELNET_DATA: {
+            const char *rest = data;
+            hear_data(client, &rest, data + length);
+            if (rest < data + length)
+                *cursor = rest; /* from inside a run of plain data telnet can begin again */
+            break;
+        }
+        case TELNET_REPLY:
+            stream_write(&client->stream, data, length);
+            break;
+        case TELNET_ARE_YOU_THERE:
+            banter_say(client, HERE);
+            break;
+        case TELNET_INTERRUPT:
+            client_close(client, BANTER_CLIENT_EOF);
+            break;
+        case TELNET_ERASE_CHARACTER:
+            line_erase_character(&client->framer);
+            break;
+        case TELNET_ERASE_LINE:
+            line_erase(&client->framer);
+            break;
+        }
+    }
+}
+
+size_t input_take(struct banter_client *client, const char *bytes, size_t length)
+{
+    const char *cursor = bytes;
+    const char *end = bytes + length;
+    bool was_unfinished = line_unfinished(&client->framer);
+    uint64_t lines = client->lines;
+    if (client->telnet)
+        hear_telnet(client, &cursor, end);
+    else if (client_listens(client))
+        hear_data(client, &cursor, end);
+    if (line_unfinished(&client->framer) && (!was_unfinished || lines != client->lines))
+        client->line_begun = loop_now();
+    return client->state == CLIENT_OPEN ? (size_t)(cursor - bytes) : length;
+}
+
+bool input_take_held(struct banter_client *client)
+{
+    size_t length;
+    const char *bytes = stream_held(&client->stream, &length);
+    if (length == 0 || !client_listens(client))
+        return false;
+    if (bytes)
+        stream_drop_held(&client->stream, input_take(client, bytes, length));
+    else
+        client_close(client, BANTER_ERROR);
+    return true;
+}
+
+void input_end(struct banter_client *client)
+{
+    const struct banter_protocol *protocol = protocol_of(client);
+    const char *line;
+    size_t length;
+    client->input_ended = true;
+    if (client->state == CLIENT_LINGERING)
+        client->state = CLIENT_GONE;
+    if (client->state != CLIENT_OPEN)
+        return;
+    if (protocol->line && line_rest(&client->framer, &line, &length) == LINE_READY)
+        hear_line(client, line, length);
+    if (protocol->end && client->state == CLIENT_OPEN)
+        protocol->end(client, client->session);
+    else
+        client_close(client, BANTER_CLIENT_EOF);
+}
