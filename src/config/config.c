@@ -92,11 +92,19 @@ static bool check_clash(const struct reader *reader, const struct banter_protoco
     return true;
 }
 
+/* A key that says something, or NULL; one whose line was refused may have done so. */
+static const struct ini_key *find_filled(const struct ini_section *section, const char *name)
+{
+    const struct ini_key *key = ini_find(section, name);
+
+    return key != NULL && key->value != NULL && *key->value == '\0' ? NULL : key;
+}
+
 /* Sets the protocol; returns its name, a path being absolute, or NULL when there is none. */
 static const char *find_protocol(const struct reader *reader, const struct ini_section *section,
                                  const struct config *config, struct listener_config *listener)
 {
-    const struct ini_key *key = ini_find(section, "protocol");
+    const struct ini_key *key = find_filled(section, "protocol");
     const struct banter_protocol *protocol;
     const char *name;
     char why[512];
@@ -121,29 +129,6 @@ static const char *find_protocol(const struct reader *reader, const struct ini_s
     return name;
 }
 
-/* Sets the options of the listener and of its protocol, and has the protocol check its own. */
-static void read_options(const struct reader *reader, const struct ini_section *section,
-                         struct listener_config *listener)
-{
-    const struct banter_protocol *protocol = listener->protocol;
-    struct scope scopes[2] = {{.table = listener_options, .base = listener}};
-
-    if (protocol == NULL) {
-        section_read(reader, section, scopes, 1, false);
-        return;
-    }
-    listener->settings = arena_alloc(reader->arena, protocol->settings_size);
-    if (listener->settings == NULL) {
-        refuse_no_memory(reader);
-        return;
-    }
-    scopes[1].table = (struct option_table){protocol->options, protocol->option_count};
-    scopes[1].base = listener->settings;
-    section_read(reader, section, scopes, 2, true);
-    if (!scopes[1].failed)
-        setup_run(protocol, listener->settings, reader, section->line);
-}
-
 /* Looks for an endpoint that cannot be had together with this one, in all read so far. */
 static void check_endpoint(const struct reader *reader, const struct config *config,
                            const struct address *address, const char *text, unsigned line)
@@ -165,17 +150,18 @@ static void check_endpoint(const struct reader *reader, const struct config *con
 }
 
 static void read_address(const struct reader *reader, const struct config *config,
-                         struct listener_config *listener, const char *text, unsigned line)
+                         struct listener_config *listener, const char *text,
+                         const struct ini_key *key)
 {
     struct address address;
     const char *why;
 
     if (*text == '\0') {
-        refuse(reader, line, "listen = %s: an address is missing beside a comma", listener->listen);
+        refuse(reader, key->line, "listen = %s: an address is missing beside a comma", key->value);
     } else if (address_parse(text, &address, &why) != 0) {
-        refuse(reader, line, "listen = %s: %s", text, why);
+        refuse(reader, key->line, "listen = %s: %s", text, why);
     } else {
-        check_endpoint(reader, config, &address, text, line);
+        check_endpoint(reader, config, &address, text, key->line);
         listener->addresses[listener->address_count++] = address;
     }
 }
@@ -208,24 +194,47 @@ static char *next_item(char **list)
 static void read_addresses(const struct reader *reader, const struct ini_section *section,
                            const struct config *config, struct listener_config *listener)
 {
-    const struct ini_key *key = ini_find(section, "listen");
+    const struct ini_key *key = find_filled(section, "listen");
     char *list;
     char *item;
 
     if (key == NULL)
         refuse(reader, section->line, "[%s] has no address; write listen = ADDRESS:PORT",
                section->name);
-    if (key == NULL || listener->listen == NULL)
+    if (key == NULL || key->value == NULL)
         return;
-    list = arena_copy(reader->arena, listener->listen, strlen(listener->listen));
+    list = arena_copy(reader->arena, key->value, strlen(key->value));
     listener->addresses =
-        arena_alloc(reader->arena, count_items(listener->listen) * sizeof(struct address));
+        arena_alloc(reader->arena, count_items(key->value) * sizeof(struct address));
     if (list == NULL || listener->addresses == NULL) {
         refuse_no_memory(reader);
         return;
     }
     while ((item = next_item(&list)) != NULL)
-        read_address(reader, config, listener, item, key->line);
+        read_address(reader, config, listener, item, key);
+}
+
+/* Sets the options of the listener and of its protocol, and has the protocol check its own. */
+static void read_options(const struct reader *reader, const struct ini_section *section,
+                         struct listener_config *listener)
+{
+    const struct banter_protocol *protocol = listener->protocol;
+    struct scope scopes[2] = {{.table = listener_options, .base = listener}};
+
+    if (protocol == NULL) {
+        section_read(reader, section, scopes, 1, false);
+        return;
+    }
+    listener->settings = arena_alloc(reader->arena, protocol->settings_size);
+    if (listener->settings == NULL) {
+        refuse_no_memory(reader);
+        return;
+    }
+    scopes[1].table = (struct option_table){protocol->options, protocol->option_count};
+    scopes[1].base = listener->settings;
+    section_read(reader, section, scopes, 2, true);
+    if (!scopes[1].failed)
+        setup_run(protocol, listener->settings, reader, section->line);
 }
 
 static void read_listener(const struct reader *reader, const struct ini_section *section,
@@ -238,10 +247,10 @@ static void read_listener(const struct reader *reader, const struct ini_section 
     listener->line = section->line;
     check_name(reader, listener);
     protocol_name = find_protocol(reader, section, config, listener);
+    read_addresses(reader, section, config, listener);
     read_options(reader, section, listener);
     if (protocol_name != NULL)
         listener->protocol_name = protocol_name;
-    read_addresses(reader, section, config, listener);
 }
 
 static void refuse_section(const struct reader *reader, const struct ini_section *section)

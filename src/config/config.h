@@ -24,7 +24,7 @@ struct listener_config {
     const char *name;
     unsigned line; /* of the section, in config->path */
 
-    const char *protocol_name; /* as written */
+    const char *protocol_name; /* as written; a path is made absolute */
     const struct banter_protocol *protocol;
     void *settings; /* the protocol's own options */
 

@@ -187,8 +187,6 @@ static const char *absolute(const char *path, struct arena *arena)
 
     if (*path == '/')
         return path;
-    while (strncmp(path, "./", 2) == 0)
-        path += 2;
     directory = getcwd(NULL, 0);
     if (directory == NULL)
         return NULL;
@@ -201,6 +199,8 @@ const char *file_beside(const char *beside, const char *path, struct arena *aren
 {
     const char *slash = strrchr(beside, '/');
 
+    while (strncmp(path, "./", 2) == 0)
+        path += 2;
     if (*path != '/' && slash != NULL)
         path = join(beside, (size_t)(slash - beside) + 1, path, arena);
     return path == NULL ? NULL : absolute(path, arena);

@@ -124,7 +124,7 @@ static bool needs_quotes(const char *value)
     size_t length = strlen(value);
 
     return length == 0 || scan_is_blank(value[0]) || scan_is_blank(value[length - 1]) ||
-           value[0] == '\'' || value[length - 1] == '\\' || strpbrk(value, ";#\"") != NULL;
+           value[0] == '\'' || strpbrk(value, ";#\"") != NULL;
 }
 
 const char *ini_refuses(const char *name, const char *value)
@@ -134,6 +134,8 @@ const char *ini_refuses(const char *name, const char *value)
     for (const char *byte = value; *byte != '\0'; byte++)
         if (scan_is_control(*byte))
             return "has a control byte in it";
+    if (*value != '\0' && value[strlen(value) - 1] == '\\')
+        return "ends in '\\', which would join its line with the next one";
     if (!needs_quotes(value))
         return NULL;
     if (strchr(value, '\\') != NULL)

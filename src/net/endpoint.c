@@ -101,7 +101,7 @@ static int clear_path(const struct address *address, const char **why)
     close(fd);
     /* Only a refusal proves that nobody listens; EAGAIN is a full queue, and somebody's. */
     if (answer != ECONNREFUSED) {
-        *why = "a living server has this socket";
+        *why = "Address already in use, by a living server";
         return -EADDRINUSE;
     }
     return unlink(path) < 0 && errno != ENOENT ? -errno : 0;

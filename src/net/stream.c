@@ -76,7 +76,8 @@ ssize_t stream_read(struct stream *stream, size_t limit, const char **bytes)
 
 int stream_hold(struct stream *stream, const char *bytes, size_t length)
 {
-    return evbuffer_add(bufferevent_get_input(stream->bev), bytes, length) < 0 ? -ENOMEM : 0;
+    /* A bufferevent lets nobody but itself add at the end of its input; in front is free. */
+    return evbuffer_prepend(bufferevent_get_input(stream->bev), bytes, length) < 0 ? -ENOMEM : 0;
 }
 
 const char *stream_held(struct stream *stream, size_t *length)

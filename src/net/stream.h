@@ -65,7 +65,7 @@ __attribute__((warn_unused_result)) int stream_set_reading(struct stream *stream
 __attribute__((warn_unused_result)) ssize_t stream_read(struct stream *stream, size_t limit,
                                                         const char **bytes);
 
-/* Holds back input that was read and cannot be taken yet. 0 or -errno. */
+/* Holds back input that was read and cannot be taken yet; nothing is held so far. 0 or -errno. */
 __attribute__((warn_unused_result)) int stream_hold(struct stream *stream, const char *bytes,
                                                     size_t length);
 

@@ -268,8 +268,17 @@ static void join_workers(struct server *server)
     server->worker_count = 0;
 }
 
+/* Without their events the signals would kill; what is left to do is short, and should be done. */
+static void block_signals(void)
+{
+    sigset_t all;
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
+}
+
 static void fini(struct server *server)
 {
+    block_signals();
     join_workers(server);
     free(server->workers);
     generation_free(server->retiring, server->current);
