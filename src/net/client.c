@@ -82,45 +82,69 @@ static void half_close(struct banter_client *client)
     client->output_since = loop_now();
 }
 
-static void log_end(uint64_t id, const struct listener *listener, int fd, const union peer *peer,
-                    enum banter_reason reason, const struct banter_client *client)
+/* What the log says of a client, collected while its socket is open. */
+struct obituary {
+    uint64_t id;
+    const struct listener *listener;
+    char local[ADDRESS_TEXT];
+    char remote[ADDRESS_TEXT];
+    enum banter_reason reason;
+    uint64_t received, sent, lines, duration;
+};
+
+static void write_addresses(struct obituary *obituary, int fd, const union peer *peer)
 {
     struct address local = {.length = sizeof local.socket};
-    char local_text[ADDRESS_TEXT] = "", remote_text[ADDRESS_TEXT];
+    /* A unix client has a family and no name. */
+    bool is_unix = peer->any.sa_family == AF_UNIX;
     if (!log_enabled(LOG_INFO))
         return;
     if (getsockname(fd, &local.socket.any, &local.length) == 0)
-        address_format_socket(&local.socket.any, local.length, local_text);
-    /* A unix client has a family and no name. */
-    address_format_socket(
-        &peer->any, peer->any.sa_family == AF_UNIX ? sizeof peer->any.sa_family : sizeof *peer,
-        remote_text);
-    uint64_t sent = client ? client->stream.written - stream_pending(&client->stream) : 0;
-    log_event(LOG_INFO, "client-closed", log_number("id", id),
-              log_text("listener", listener->settings->name), log_text("local", local_text),
-              log_text("remote", remote_text), log_text("reason", reason_name(reason)),
-              log_number("received", client ? client->received : 0), log_number("sent", sent),
-              log_number("lines", client ? client->lines : 0),
-              log_seconds("duration", client ? (uint64_t)(loop_now() - client->opened) : 0));
+        address_format_socket(&local.socket.any, local.length, obituary->local);
+    address_format_socket(&peer->any, is_unix ? sizeof peer->any.sa_family : sizeof *peer,
+                          obituary->remote);
 }
 
+static void publish(const struct obituary *obituary)
+{
+    log_event(LOG_INFO, "client-closed", log_number("id", obituary->id),
+              log_text("listener", obituary->listener->settings->name),
+              log_text("local", obituary->local), log_text("remote", obituary->remote),
+              log_text("reason", reason_name(obituary->reason)),
+              log_number("received", obituary->received), log_number("sent", obituary->sent),
+              log_number("lines", obituary->lines), log_seconds("duration", obituary->duration));
+}
+
+static void unlink_client(struct loop *loop, struct banter_client *client)
+{
+    *client->link = client->next;
+    if (client->next)
+        client->next->link = client->link;
+    if (!loop->clients)
+        loop->emptied(loop);
+}
+
+/* The log hears of it last: whoever reads it there finds the place free and the socket closed. */
 static void client_free(struct banter_client *client)
 {
     struct listener *listener = client->listener;
     struct loop *loop = listener->loop;
-    log_end(client->id, listener, stream_fd(&client->stream), &client->remote, client->reason,
-            client);
+    struct obituary obituary = {.id = client->id,
+                                .listener = listener,
+                                .reason = client->reason,
+                                .received = client->received,
+                                .sent = client->stream.written - stream_pending(&client->stream),
+                                .lines = client->lines,
+                                .duration = (uint64_t)(loop_now() - client->opened)};
+    write_addresses(&obituary, stream_fd(&client->stream), &client->remote);
     deadline_cancel(&client->deadline);
     stream_stop(&client->stream);
     line_fini(&client->framer);
     admission_leave(loop->admission, listener->settings, listener->tally, &client->remote);
-    *client->link = client->next;
-    if (client->next)
-        client->next->link = client->link;
+    publish(&obituary);
+    unlink_client(loop, client);
     free(client);
     listener_unref(listener);
-    if (!loop->clients)
-        loop->emptied(loop);
 }
 
 /* --- settling ------------------------------------------------------------------------------ */
@@ -303,15 +327,18 @@ static void refuse(struct listener *listener, int fd, const union peer *peer,
 {
     char line[64], unread[512];
     const char *farewell = reason_farewell(reason);
+    struct obituary obituary = {.id = next_id(), .listener = listener, .reason = reason};
     if (farewell && speaks_lines(listener->settings->protocol)) {
         int length = snprintf(line, sizeof line, "%s\r\n", farewell);
-        (void)send(fd, line, (size_t)length, MSG_NOSIGNAL);
+        ssize_t sent = send(fd, line, (size_t)length, MSG_NOSIGNAL);
+        obituary.sent = sent > 0 ? (uint64_t)sent : 0;
         /* Closing with input unread would reset the connection and could overtake the line. */
         (void)shutdown(fd, SHUT_WR);
         (void)recv(fd, unread, sizeof unread, 0);
     }
-    log_end(next_id(), listener, fd, peer, reason, NULL);
+    write_addresses(&obituary, fd, peer);
     close(fd);
+    publish(&obituary);
 }
 
 static struct banter_client *client_new(struct listener *listener, int fd, const union peer *peer)

@@ -15,6 +15,10 @@
 #define LARGEST_SETTINGS ((size_t)1 << 20)
 #define LARGEST_SESSION ((size_t)64 * 1024)
 
+/* What can be read of any version, and what the first version had. */
+#define HEAD_SIZE offsetof(struct banter_protocol, name)
+#define FIRST_SIZE (offsetof(struct banter_protocol, close) + sizeof(void (*)(void)))
+
 extern const struct banter_protocol banter_protocol_chargen, banter_protocol_daytime,
     banter_protocol_discard, banter_protocol_echo, banter_protocol_knock_knock,
     banter_protocol_qotd;
@@ -65,21 +69,22 @@ static size_t size_of_type(enum banter_type type)
     return 0;
 }
 
+/* What is wrong with an option, as the end of a sentence that begins with its name; or NULL. */
 static const char *check_option(const struct banter_protocol *protocol, size_t index)
 {
     const struct banter_option *option = &protocol->options[index];
     size_t size = size_of_type(option->type);
     if (!is_name(option->name))
-        return "an option has no name, or one that is not of lower-case letters, digits and '-'";
+        return "has no name, or one that is not of lower-case letters, digits and '-'";
     if (size == 0)
-        return "an option has a type that this banterd does not know";
+        return "has a type that this banterd does not know";
     if (option->offset > protocol->settings_size || size > protocol->settings_size - option->offset)
-        return "an option lies outside the settings";
+        return "lies outside the settings";
     if (option->type == BANTER_CHOICE && (!option->words || !*option->words))
-        return "an option with a choice has no words to choose from";
+        return "has no words to choose from";
     for (size_t i = 0; i < index; i++)
         if (strcmp(option->name, protocol->options[i].name) == 0)
-            return "two options have the same name";
+            return "is there twice";
     return NULL;
 }
 
@@ -97,34 +102,41 @@ static const char *check_members(const struct banter_protocol *protocol)
         return "its settings or its session are too large";
     if (protocol->option_count > MOST_OPTIONS || (protocol->option_count > 0 && !protocol->options))
         return "it has too many options, or a count of options and none";
-    for (size_t i = 0; i < protocol->option_count; i++) {
-        const char *problem = check_option(protocol, i);
-        if (problem)
-            return problem;
-    }
     return NULL;
 }
 
-const char *registry_check(const struct banter_protocol *protocol, size_t available, char *why,
-                           size_t why_size)
+static bool check_options(const struct banter_protocol *protocol, char *why, size_t why_size)
 {
-    const char *problem = NULL;
-    if (available < offsetof(struct banter_protocol, name) || available < protocol->size ||
-        protocol->size < offsetof(struct banter_protocol, name)) {
-        problem = "its " SYMBOL " is too small to be a struct banter_protocol";
-    } else if (protocol->abi_major != BANTER_ABI_MAJOR || protocol->abi_minor > BANTER_ABI_MINOR) {
+    for (size_t i = 0; i < protocol->option_count; i++) {
+        const char *problem = check_option(protocol, i);
+        const char *name = protocol->options[i].name;
+        if (!problem)
+            continue;
+        snprintf(why, why_size, "its option %zu (%s) %s", i + 1, name ? name : "", problem);
+        return false;
+    }
+    return true;
+}
+
+bool registry_check(const struct banter_protocol *protocol, size_t available, char *why,
+                    size_t why_size)
+{
+    struct banter_protocol known = {0};
+    if (available < HEAD_SIZE || protocol->size < FIRST_SIZE || protocol->size > available) {
+        snprintf(why, why_size, "its " SYMBOL " is not the size of a struct banter_protocol");
+        return false;
+    }
+    if (protocol->abi_major != BANTER_ABI_MAJOR || protocol->abi_minor > BANTER_ABI_MINOR) {
         snprintf(why, why_size,
                  "it was built for version %u.%u of the protocol interface, this is %d.%d",
                  protocol->abi_major, protocol->abi_minor, BANTER_ABI_MAJOR, BANTER_ABI_MINOR);
-        return why;
-    } else {
-        struct banter_protocol known = {0};
-        memcpy(&known, protocol, protocol->size < sizeof known ? protocol->size : sizeof known);
-        problem = check_members(&known);
+        return false;
     }
+    memcpy(&known, protocol, protocol->size < sizeof known ? protocol->size : sizeof known);
+    const char *problem = check_members(&known);
     if (problem)
         snprintf(why, why_size, "%s", problem);
-    return problem ? why : NULL;
+    return !problem && check_options(&known, why, why_size);
 }
 
 /* --- loading ------------------------------------------------------------------------------- */
@@ -168,7 +180,7 @@ static const struct banter_protocol *load(const char *path, char *why, size_t wh
         return NULL;
     }
     char problem[160];
-    if (registry_check(protocol, size_of_symbol(protocol), problem, sizeof problem)) {
+    if (!registry_check(protocol, size_of_symbol(protocol), problem, sizeof problem)) {
         snprintf(why, why_size, "%s cannot be used: %s", path, problem);
         return NULL;
     }

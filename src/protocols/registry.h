@@ -22,10 +22,10 @@ const struct banter_protocol *registry_find(const char *name, const char *direct
                                             size_t why_size);
 
 /*
- * The reason why the host cannot work with a protocol, NULL when it can. `available` is how many
- * bytes may be read at `protocol`.
+ * Whether the host can work with a protocol, of which `available` bytes may be read; the reason is
+ * in `why` where it cannot.
  */
-const char *registry_check(const struct banter_protocol *protocol, size_t available, char *why,
-                           size_t why_size);
+bool registry_check(const struct banter_protocol *protocol, size_t available, char *why,
+                    size_t why_size);
 
 #endif

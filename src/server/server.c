@@ -263,9 +263,9 @@ static void join_workers(struct server *server)
             log_stop();
             _exit(EXIT_FAILURE);
         }
-        worker_free(server->workers[i]);
     }
-    server->worker_count = 0;
+    /* Not before all have ended: reports of one may be in the mailbox that another posts to. */
+    for_each_worker(server, worker_free);
 }
 
 /* Without their events the signals would kill; what is left to do is short, and should be done. */

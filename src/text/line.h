@@ -31,8 +31,9 @@ void line_init(struct line_framer *framer, size_t max, bool nul_ends);
 void line_fini(struct line_framer *framer);
 
 /*
- * The next line of the input from *cursor to end; moves *cursor past what was used. How the input
- * is split over calls changes nothing about the lines.
+ * The next line of the input from *cursor to end; moves *cursor past what was used. Call it until
+ * it is no longer LINE_READY: only then is the buffer of a line handed over freed or used again.
+ * How the input is split over calls changes nothing about the lines.
  */
 enum line_result line_next(struct line_framer *framer, const char **cursor, const char *end,
                            const char **line, size_t *length);
