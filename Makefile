@@ -13,7 +13,7 @@ SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 
 # The sources, from the top layer down. tests/lint/layers holds these lists against the tree.
 SERVER    := server generation worker mailbox files
-NET       := listener admission client input stream host reason deadlines endpoint loop
+NET       := acceptor client input host listener stream reason admission deadlines endpoint loop clock
 OPS       := log
 CONFIG    := config setup section options hint file ini scan
 HOST      := catalog registry
@@ -60,7 +60,8 @@ PATHS     := -DSYSCONFDIR='"$(SYSCONFDIR)"' -DPROTOCOL_DIR='"$(LIBDIR)/banterd"'
              -DBANTERD_VERSION='"$(VERSION)"'
 SET_PATHS := sed -e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
              -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' \
-             -e 's|@VERSION@|$(VERSION)|g'
+             -e 's|@VERSION@|$(VERSION)|g' -e 's|/usr/local/etc/|$(SYSCONFDIR)/|g' \
+             -e 's|/usr/local/lib/|$(LIBDIR)/|g'
 
 Q   := $(if $(V),,@)
 say  = $(if $(V),,@printf '  %-3s %s\n' $(1))
@@ -140,6 +141,7 @@ check: all | check-tools ## run all tests
 	@$(MAKE) --no-print-directory check-unit
 	@$(MAKE) --no-print-directory check-e2e
 	@$(MAKE) --no-print-directory check-install
+	@$(MAKE) --no-print-directory check-docs
 	@$(MAKE) --no-print-directory check-exports
 
 check-unit: $(OUT)/unit-tests
@@ -150,6 +152,10 @@ check-e2e: all | check-tools
 
 check-install: all
 	tests/install/run
+
+check-docs: | check-tools
+	tests/docs/man
+	tests/docs/readme
 
 check-exports: $(OUT)/banterd
 	tests/install/exports $(OUT)/banterd
@@ -175,20 +181,21 @@ list-sources:
 
 # ---- Install
 
+FILLED_IN     := $(UNITS) $(MANUALS) banter.pc
 CONFIGURATION := $(notdir $(wildcard conf/*))
 TO_CONFIG      = $(DESTDIR)$(SYSCONFDIR)/banterd
 TO_PROTOCOLS   = $(DESTDIR)$(LIBDIR)/banterd
 TO_HEADERS     = $(DESTDIR)$(INCLUDEDIR)/banter
 TO_PKGCONFIG   = $(DESTDIR)$(LIBDIR)/pkgconfig
 
-install: all $(UNITS:%=$(OUT)/%) $(OUT)/banter.pc ## install below PREFIX (DESTDIR, SYSCONFDIR, …)
+install: all $(FILLED_IN:%=$(OUT)/%) ## install below PREFIX (DESTDIR, SYSCONFDIR, …)
 	install -D -m 755 $(OUT)/banterd $(DESTDIR)$(SBINDIR)/banterd
 	install -D -m 644 -t $(TO_PROTOCOLS) $(LOADABLE)
 	install -D -m 644 -t $(TO_HEADERS) src/banter/protocol.h
 	install -D -m 644 -t $(TO_PKGCONFIG) $(OUT)/banter.pc
 	install -D -m 644 -t $(DESTDIR)$(UNITDIR) $(UNITS:%=$(OUT)/%)
 	@for page in $(MANUALS); do \
-	    install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${page##*.} src/man/$$page || exit; \
+	    install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${page##*.} $(OUT)/$$page || exit; \
 	done
 	@for file in $(CONFIGURATION); do \
 	    if [ ! -e $(TO_CONFIG)/$$file ]; then \
@@ -215,7 +222,10 @@ uninstall: ## remove what install put there, but no configuration that was edite
 $(OUT)/%: systemd/%.in $(OUT)/paths
 	$(Q)$(SET_PATHS) $< >$@
 
-$(OUT)/%.pc: src/banter/%.pc.in $(OUT)/paths
+$(OUT)/%: src/banter/%.in $(OUT)/paths
+	$(Q)$(SET_PATHS) $< >$@
+
+$(OUT)/%: src/man/% $(OUT)/paths
 	$(Q)$(SET_PATHS) $< >$@
 
 help: ## name the targets
@@ -226,5 +236,5 @@ help: ## name the targets
 
 .DELETE_ON_ERROR:
 .PHONY: all run clean deps check-deps build-tools check-tools lint-tools check check-unit \
-        check-e2e check-install check-exports check-asan check-tsan check-compilers lint format \
-        list-sources install uninstall help always
+        check-e2e check-install check-docs check-exports check-asan check-tsan check-compilers \
+        lint format list-sources install uninstall help always

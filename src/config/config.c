@@ -245,7 +245,8 @@ static void read_listener(const struct reader *reader, const struct ini_section 
 
     listener->name = name;
     listener->line = section->line;
-    check_name(reader, listener);
+    if (!section->refused)
+        check_name(reader, listener);
     protocol_name = find_protocol(reader, section, config, listener);
     read_addresses(reader, section, config, listener);
     read_options(reader, section, listener);
@@ -287,7 +288,7 @@ static void read_section(const struct reader *reader, const struct ini_section *
         return; /* read before all others: they need its protocol-path */
     if (strncmp(section->name, LISTENER " ", prefix) == 0)
         read_listener(reader, section, section->name + prefix, config);
-    else
+    else if (!section->refused)
         refuse_section(reader, section);
 }
 

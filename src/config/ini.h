@@ -8,6 +8,7 @@
 #ifndef BANTERD_CONFIG_INI_H
 #define BANTERD_CONFIG_INI_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -29,6 +30,7 @@ struct ini_section {
     struct ini_section *next;
     const char *name; /* what stands between the brackets */
     unsigned line;
+    bool refused; /* the line of its name was refused; the name is what it probably was */
     struct ini_key *keys;
 };
 

@@ -129,6 +129,7 @@ static void add_section(struct scanner *scanner, const char *name)
     scanner->next_key = &section->keys;
     section->line = scanner->line;
     section->name = keep(scanner, name);
+    section->refused = scanner->refused;
     if (*name == '\0')
         complain(scanner, "a section needs a name between '[' and ']'");
     else if (first != NULL)

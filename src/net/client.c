@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "net/clock.h"
 #include "net/input.h"
 #include "net/listener.h"
 #include "net/loop.h"
@@ -79,7 +80,7 @@ static void half_close(struct banter_client *client)
     if (client->state == CLIENT_GONE)
         return;
     stream_finish(&client->stream);
-    client->output_since = loop_now();
+    client->output_since = clock_now();
 }
 
 /* What the log says of a client, collected while its socket is open. */
@@ -135,7 +136,7 @@ static void client_free(struct banter_client *client)
                                 .received = client->received,
                                 .sent = client->stream.written - stream_pending(&client->stream),
                                 .lines = client->lines,
-                                .duration = (uint64_t)(loop_now() - client->opened)};
+                                .duration = (uint64_t)(clock_now() - client->opened)};
     write_addresses(&obituary, stream_fd(&client->stream), &client->remote);
     deadline_cancel(&client->deadline);
     stream_stop(&client->stream);
@@ -199,7 +200,7 @@ static void mark_output(struct banter_client *client)
         client->output_mark = 0;
     } else if (client->output_mark == 0) {
         client->output_mark = client->stream.written;
-        client->output_since = loop_now();
+        client->output_since = clock_now();
     }
 }
 
@@ -237,7 +238,7 @@ static void settle(struct banter_client *client)
             return;
         }
         if (resumes)
-            client->line_begun = loop_now();
+            client->line_begun = clock_now();
         if (client->state != CLIENT_LINGERING)
             mark_output(client);
         deadline_set(client->listener->loop->deadlines, &client->deadline, next_deadline(client));
@@ -266,7 +267,7 @@ static void on_readable(evutil_socket_t fd, short what, void *argument)
     if (count > 0) {
         size_t length = (size_t)count;
         client->received += length;
-        client->active = loop_now();
+        client->active = clock_now();
         size_t used = client->state == CLIENT_OPEN ? input_take(client, bytes, length) : length;
         if (used < length && stream_hold(&client->stream, bytes + used, length - used) < 0)
             client_close(client, BANTER_ERROR);
@@ -282,7 +283,7 @@ static void on_drained(void *owner)
 {
     struct banter_client *client = owner;
     const struct banter_protocol *protocol = protocol_of(client);
-    client->active = loop_now();
+    client->active = clock_now();
     if (protocol->writable && client->state == CLIENT_OPEN && stream_pending(&client->stream) == 0)
         protocol->writable(client, client->session);
     settle(client);
@@ -299,7 +300,7 @@ void client_on_deadline(struct deadline *deadline)
 {
     struct banter_client *client =
         (struct banter_client *)((char *)deadline - offsetof(struct banter_client, deadline));
-    int64_t now = loop_now();
+    int64_t now = clock_now();
     if (client->output_mark != 0 && reached_mark(client))
         client->output_mark = 0;
     if (client->state == CLIENT_LINGERING && now >= next_deadline(client))
@@ -360,7 +361,7 @@ static struct banter_client *client_new(struct listener *listener, int fd, const
     if (settings->telnet) /* all of it bytes, so that it may stand anywhere */
         client->telnet = (struct telnet *)((char *)client->session + protocol->session_size);
     client->id = next_id();
-    client->opened = client->active = loop_now();
+    client->opened = client->active = clock_now();
     client->remote = *peer;
     client->listener = listener_ref(listener);
     client->next = loop->clients;

@@ -47,7 +47,7 @@ struct banter_client {
     enum banter_reason reason;
     bool input_ended; /* the client has half-closed, or more */
 
-    /* Milliseconds of loop_now(). */
+    /* Milliseconds of clock_now(). */
     int64_t opened;
     int64_t active;       /* the last byte, either way */
     int64_t line_begun;   /* the first byte of the unfinished line */

@@ -4,7 +4,7 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
-#include "net/loop.h"
+#include "net/clock.h"
 
 /* One turn of the wheel is a little over half a minute; what is further away waits for the last
  * slot and is then found to be early. */
@@ -12,7 +12,7 @@
 
 struct deadlines {
     struct deadline *slots[SLOTS];
-    void (*wake)(struct deadline *deadline);
+    deadline_fn wake;
     struct event *timer;
     int64_t tick;       /* every slot up to this one has been emptied */
     int64_t armed_tick; /* what the timer is set for; DEADLINE_NEVER when it is not */
@@ -25,7 +25,7 @@ static int64_t tick_after(int64_t milliseconds)
 
 static void arm(struct deadlines *deadlines, int64_t tick)
 {
-    int64_t wait = tick * DEADLINE_TICK - loop_now();
+    int64_t wait = tick * DEADLINE_TICK - clock_now();
     if (wait < 0)
         wait = 0;
     struct timeval interval = {.tv_sec = wait / 1000, .tv_usec = wait % 1000 * 1000};
@@ -55,7 +55,7 @@ static void wake_slot(struct deadlines *deadlines, struct deadline **slot)
 static void on_timer(evutil_socket_t fd, short what, void *argument)
 {
     struct deadlines *deadlines = argument;
-    int64_t now_tick = loop_now() / DEADLINE_TICK;
+    int64_t now_tick = clock_now() / DEADLINE_TICK;
     (void)fd;
     (void)what;
     /* After a long stop of the process one turn of the wheel visits everything. */
@@ -66,13 +66,13 @@ static void on_timer(evutil_socket_t fd, short what, void *argument)
     arm_next(deadlines);
 }
 
-struct deadlines *deadlines_new(struct event_base *base, void (*wake)(struct deadline *deadline))
+struct deadlines *deadlines_new(struct event_base *base, deadline_fn wake)
 {
     struct deadlines *deadlines = calloc(1, sizeof *deadlines);
     if (!deadlines)
         return NULL;
     deadlines->wake = wake;
-    deadlines->tick = loop_now() / DEADLINE_TICK;
+    deadlines->tick = clock_now() / DEADLINE_TICK;
     deadlines->armed_tick = DEADLINE_NEVER;
     deadlines->timer = evtimer_new(base, on_timer, deadlines);
     if (!deadlines->timer) {
@@ -97,7 +97,7 @@ void deadline_set(struct deadlines *deadlines, struct deadline *deadline, int64_
     deadline_cancel(deadline);
     /* The wheel stands still while it is empty; slots between its last turn and now are empty. */
     if (deadlines->armed_tick == DEADLINE_NEVER)
-        deadlines->tick = loop_now() / DEADLINE_TICK;
+        deadlines->tick = clock_now() / DEADLINE_TICK;
     int64_t tick = tick_after(when);
     if (tick <= deadlines->tick)
         tick = deadlines->tick + 1;

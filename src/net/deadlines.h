@@ -25,8 +25,11 @@ struct deadline {
     int64_t when;
 };
 
-/* NULL when memory is out. `wake` may set and cancel any deadline. */
-struct deadlines *deadlines_new(struct event_base *base, void (*wake)(struct deadline *deadline));
+/* Called when a deadline rings; it may set and cancel any deadline. */
+typedef void (*deadline_fn)(struct deadline *deadline);
+
+/* NULL when memory is out. */
+struct deadlines *deadlines_new(struct event_base *base, deadline_fn wake);
 
 /* All deadlines must have been cancelled; NULL is fine. */
 void deadlines_free(struct deadlines *deadlines);

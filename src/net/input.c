@@ -6,8 +6,8 @@
 
 #include "config/config.h"
 #include "net/client.h"
+#include "net/clock.h"
 #include "net/listener.h"
-#include "net/loop.h"
 
 /* What a client hears who asks "are you there" (RFC 854). */
 #define HERE "banterd is here"
@@ -102,7 +102,7 @@ size_t input_take(struct banter_client *client, const char *bytes, size_t length
     else if (client_listens(client))
         hear_data(client, &cursor, end);
     if (line_unfinished(&client->framer) && (!was_unfinished || lines != client->lines))
-        client->line_begun = loop_now();
+        client->line_begun = clock_now();
     return client->state == CLIENT_OPEN ? (size_t)(cursor - bytes) : length;
 }
 

@@ -4,9 +4,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <sys/random.h>
-#include <time.h>
 
-#include "net/client.h"
 #include "net/deadlines.h"
 
 struct event_base *loop_base_new(void)
@@ -23,13 +21,13 @@ struct event_base *loop_base_new(void)
     return base;
 }
 
-int loop_init(struct loop *loop, struct admission *admission)
+int loop_init(struct loop *loop, struct admission *admission, deadline_fn on_deadline)
 {
     loop->admission = admission;
     loop->base = loop_base_new();
     if (!loop->base)
         return -ENOMEM;
-    loop->deadlines = deadlines_new(loop->base, client_on_deadline);
+    loop->deadlines = deadlines_new(loop->base, on_deadline);
     if (!loop->deadlines)
         return -ENOMEM;
     if (getrandom(&loop->random, sizeof loop->random, 0) != (ssize_t)sizeof loop->random)
@@ -44,14 +42,6 @@ void loop_fini(struct loop *loop)
         event_base_free(loop->base);
     loop->deadlines = NULL;
     loop->base = NULL;
-}
-
-int64_t loop_now(void)
-{
-    struct timespec now;
-    /* Cannot fail: the clock has been there since Linux 2.6.32, and `now` is a valid address. */
-    (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* splitmix64: one addition and a mix, and every 64-bit state is a good one. */

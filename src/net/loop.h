@@ -1,5 +1,5 @@
 /*
- * net/loop.h - what the clients of one worker share: the event base, the buffers, the clock.
+ * net/loop.h - what the clients of one worker share: the event base, the buffers, the deadlines.
  *
  * Owned by the worker, used by its thread alone.
  */
@@ -9,9 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "net/deadlines.h"
+
 struct admission;
 struct banter_client;
-struct deadlines;
 struct event_base;
 
 /* One read takes at most this much, and as much is gathered for one send. */
@@ -36,8 +37,12 @@ struct loop {
     char out[LOOP_BUFFER];
 };
 
-/* Makes the event base and the deadlines; the rest of the loop is zero. 0 or -errno. */
-__attribute__((warn_unused_result)) int loop_init(struct loop *loop, struct admission *admission);
+/*
+ * Makes the event base and the deadlines, which call on_deadline(); the rest of the loop is zero.
+ * 0 or -errno.
+ */
+__attribute__((warn_unused_result)) int loop_init(struct loop *loop, struct admission *admission,
+                                                  deadline_fn on_deadline);
 
 /* The clients must have gone; a loop that was never made, or half, is fine. */
 void loop_fini(struct loop *loop);
@@ -45,12 +50,6 @@ void loop_fini(struct loop *loop);
 /* An event base of one thread: no locks, and nothing taken from the environment. NULL: no memory.
  */
 struct event_base *loop_base_new(void);
-
-/*
- * Milliseconds of a clock that never jumps. The coarse one, as it costs a few nanoseconds and the
- * limits that it serves are a thousand times longer than its 4 ms.
- */
-int64_t loop_now(void);
 
 /* A random number from 0 to bound - 1; not for secrets. */
 uint32_t loop_random(struct loop *loop, uint32_t bound);

@@ -94,6 +94,11 @@ static void find_journal(void)
     to_journal = is_journal();
 }
 
+static bool goes_to_journal(void)
+{
+    return pthread_once(&journal_once, find_journal) == 0 && to_journal;
+}
+
 static void put_time(struct line *line)
 {
     struct timespec now;
@@ -107,13 +112,18 @@ static void put_time(struct line *line)
     put(line, text, rest > 0 ? (size_t)rest : 0);
 }
 
+/* sd-daemon(3): the journal takes the priority from the line, and has the time already. */
+static void put_priority(struct line *line, enum log_level level)
+{
+    put(line, (const char[]){'<', level_priorities[level], '>'}, 3);
+}
+
 static void put_head(struct line *line, enum log_level level)
 {
-    if (pthread_once(&journal_once, find_journal) == 0 && to_journal) {
-        put(line, (const char[]){'<', level_priorities[level], '>'}, 3);
-        return;
-    }
-    put_time(line);
+    if (goes_to_journal())
+        put_priority(line, level);
+    else
+        put_time(line);
     put_string(line, level_names[level]);
     put(line, " ", 1);
 }
@@ -353,8 +363,8 @@ void log_fields(enum log_level level, const char *event, const struct log_field 
 void log_plain(enum log_level level, const char *text)
 {
     struct line line = {.length = 0};
-    if (pthread_once(&journal_once, find_journal) == 0 && to_journal)
-        put(&line, (const char[]){'<', level_priorities[level], '>'}, 3);
+    if (goes_to_journal())
+        put_priority(&line, level);
     put_string(&line, text);
     line.bytes[line.length++] = '\n';
     emit(&line);

@@ -2,7 +2,7 @@
  * ops/log.h - the log: one event a line on stderr, written without ever blocking the caller.
  *
  *     2026-11-22T10:00:00.123Z info client-closed id=7 listener=echo ...
- *     <6>client-closed id=7 listener=echo ...            (under systemd: the journal has the time)
+ *     <6>info client-closed id=7 listener=echo ...   (under systemd: the journal has the time)
  *
  * Events go into a ring buffer, and a thread of the log's own writes them out. Where stderr stalls
  * the ring fills, and what does not fit is dropped and counted: `log-dropped count=N` follows.

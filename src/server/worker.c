@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "config/config.h"
+#include "net/acceptor.h"
 #include "net/client.h"
 #include "net/listener.h"
 #include "net/loop.h"
@@ -230,7 +231,7 @@ struct worker *worker_new(unsigned number, struct admission *admission,
     worker->loop.emptied = on_emptied;
     worker->mailbox.bell = -1;
 
-    int error = loop_init(&worker->loop, admission);
+    int error = loop_init(&worker->loop, admission, client_on_deadline);
     if (!error) {
         worker->adopt_retry = evtimer_new(worker->loop.base, on_adopt_retry, worker);
         error = worker->adopt_retry ? mailbox_init(&worker->mailbox, worker->loop.base) : -ENOMEM;

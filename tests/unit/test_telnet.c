@@ -3,7 +3,6 @@
  *
  * Heard text: data as it is, and {name} or {reply ff fe 01} for what is no data.
  */
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 

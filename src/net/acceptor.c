@@ -1,0 +1,185 @@
+/* net/acceptor.c - see acceptor.h. */
+#include "net/acceptor.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "config/config.h"
+#include "net/client.h"
+#include "net/clock.h"
+#include "net/endpoint.h"
+#include "net/listener.h"
+#include "net/loop.h"
+#include "ops/log.h"
+
+/* Clients taken in one wake-up; more have to wait until those who are in have been served. */
+#define ACCEPTS_A_WAKEUP 64
+
+/* How long accepting rests when the system has no descriptor or memory for a client. */
+#define PAUSE_MS 100
+
+/* A shortage is logged no more often than this. */
+#define SHORTAGE_LOG_MS 10000
+
+struct acceptor {
+    struct event *readable;
+    struct event *retry; /* runs while accepting is paused */
+    struct endpoint *endpoint;
+    unsigned worker;
+    struct listener *listener; /* a reference */
+};
+
+/* The shortage is the whole process's, so all workers log it as one. */
+static atomic_llong shortage_logged;
+static atomic_bool shortage_open;
+
+static void log_shortage(const struct acceptor *acceptor, int error)
+{
+    long long now = clock_now();
+    long long last = atomic_load(&shortage_logged);
+    if ((last != 0 && now - last < SHORTAGE_LOG_MS) ||
+        !atomic_compare_exchange_strong(&shortage_logged, &last, now))
+        return;
+    atomic_store(&shortage_open, true);
+    log_event(LOG_WARNING, "accept-paused",
+              log_text("listener", acceptor->listener->settings->name),
+              log_text("address", acceptor->endpoint->name), log_text("error", strerror(error)));
+}
+
+static void log_recovery(void)
+{
+    if (atomic_load_explicit(&shortage_open, memory_order_relaxed) &&
+        atomic_exchange(&shortage_open, false))
+        log_event(LOG_NOTICE, "accept-resumed", log_number("pause-ms", PAUSE_MS));
+}
+
+/*
+ * The socket stays readable while the descriptors are used up, so that waiting for it would spin.
+ * Clients wait in the socket's queue meanwhile.
+ */
+static void pause_accepting(struct acceptor *acceptor, int error)
+{
+    const struct timeval pause = {.tv_usec = PAUSE_MS * 1000};
+    log_shortage(acceptor, error);
+    if (evtimer_add(acceptor->retry, &pause) == 0)
+        event_del(acceptor->readable);
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *argument)
+{
+    struct acceptor *acceptor = argument;
+    (void)fd;
+    (void)what;
+    if (event_add(acceptor->readable, NULL) < 0)
+        pause_accepting(acceptor, ENOMEM);
+}
+
+/* Errors of the connection that was to be accepted, not of the listening socket; see accept(2). */
+static bool is_of_connection(int error)
+{
+    switch (error) {
+    case EINTR:
+    case ECONNABORTED:
+    case EPERM:
+    case EPROTO:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENONET:
+    case ENOPROTOOPT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Accepts until the queue is empty or `most` have come. 0, or the errno of a shortage. */
+static int accept_clients(struct acceptor *acceptor, int most)
+{
+    for (int i = 0; i < most; i++) {
+        union peer peer = {.any.sa_family = AF_UNSPEC};
+        socklen_t length = sizeof peer;
+        int fd = accept4(acceptor->endpoint->fds[acceptor->worker], &peer.any, &length,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            log_recovery();
+            client_start(acceptor->listener, fd, &peer);
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            return 0;
+        } else if (!is_of_connection(errno)) {
+            return errno;
+        }
+    }
+    return 0;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *argument)
+{
+    struct acceptor *acceptor = argument;
+    (void)fd;
+    (void)what;
+    int shortage = accept_clients(acceptor, ACCEPTS_A_WAKEUP);
+    if (shortage)
+        pause_accepting(acceptor, shortage);
+}
+
+void acceptor_abandon(struct acceptor *acceptor)
+{
+    if (!acceptor)
+        return;
+    if (acceptor->readable)
+        event_free(acceptor->readable);
+    if (acceptor->retry)
+        event_free(acceptor->retry);
+    listener_unref(acceptor->listener);
+    free(acceptor);
+}
+
+struct acceptor *acceptor_new(struct endpoint *endpoint, unsigned worker, struct listener *listener)
+{
+    struct event_base *base = listener->loop->base;
+    struct acceptor *acceptor = calloc(1, sizeof *acceptor);
+    if (!acceptor)
+        return NULL;
+    acceptor->endpoint = endpoint;
+    acceptor->worker = worker;
+    acceptor->listener = listener_ref(listener);
+    acceptor->readable =
+        event_new(base, endpoint->fds[worker], EV_READ | EV_PERSIST, on_readable, acceptor);
+    acceptor->retry = evtimer_new(base, on_retry, acceptor);
+    if (!acceptor->readable || !acceptor->retry || event_add(acceptor->readable, NULL) < 0) {
+        acceptor_abandon(acceptor);
+        return NULL;
+    }
+    return acceptor;
+}
+
+void acceptor_assign(struct acceptor *acceptor, struct listener *listener)
+{
+    struct listener *old = acceptor->listener;
+    acceptor->listener = listener_ref(listener);
+    listener_unref(old);
+}
+
+const struct endpoint *acceptor_endpoint(const struct acceptor *acceptor)
+{
+    return acceptor->endpoint;
+}
+
+void acceptor_free(struct acceptor *acceptor)
+{
+    if (!acceptor)
+        return;
+    /* Who is in the queue has been told that the connection stands. */
+    (void)accept_clients(acceptor, SOMAXCONN);
+    struct endpoint *endpoint = acceptor->endpoint;
+    unsigned worker = acceptor->worker;
+    acceptor_abandon(acceptor); /* the event goes before its descriptor */
+    endpoint_close(endpoint, worker);
+}
