@@ -144,9 +144,9 @@ struct banter_protocol {
     void (*open)(struct banter_client *client, void *session);
 
     /*
-     * A line has come: `length` bytes without the line ending (LF, CR LF; CR NUL with telnet on).
-     * It may hold NUL and 8-bit bytes, and is not terminated. The bytes are the callback's to read
-     * until it returns. An unfinished line at the end of input comes as a line.
+     * A line has come: `length` bytes without the line ending (LF, CR LF; CR NUL with telnet on),
+     * and a NUL behind them. The line itself may hold NUL and 8-bit bytes too. The bytes are the
+     * callback's to read until it returns. An unfinished line at the end of input comes as a line.
      */
     void (*line)(struct banter_client *client, void *session, const char *line, size_t length);
 

@@ -260,7 +260,7 @@ static size_t read_limit(const struct banter_client *client)
 static void on_readable(evutil_socket_t fd, short what, void *argument)
 {
     struct banter_client *client = argument;
-    const char *bytes;
+    char *bytes;
     (void)fd;
     (void)what;
     ssize_t count = stream_read(&client->stream, read_limit(client), &bytes);

@@ -24,9 +24,9 @@ static void hear_line(struct banter_client *client, const char *line, size_t len
 }
 
 /* Hands over lines until the input is used up, or the client listens no more. */
-static void hear_lines(struct banter_client *client, const char **cursor, const char *end)
+static void hear_lines(struct banter_client *client, char **cursor, char *end)
 {
-    const char *line;
+    char *line;
     size_t length;
     while (client_listens(client)) {
         switch (line_next(&client->framer, cursor, end, &line, &length)) {
@@ -45,7 +45,7 @@ static void hear_lines(struct banter_client *client, const char **cursor, const 
     }
 }
 
-static void hear_data(struct banter_client *client, const char **cursor, const char *end)
+static void hear_data(struct banter_client *client, char **cursor, char *end)
 {
     const struct banter_protocol *protocol = protocol_of(client);
     if (protocol->line) {
@@ -57,16 +57,16 @@ static void hear_data(struct banter_client *client, const char **cursor, const c
     *cursor = end;
 }
 
-static void hear_telnet(struct banter_client *client, const char **cursor, const char *end)
+static void hear_telnet(struct banter_client *client, char **cursor, char *end)
 {
-    const char *data;
+    char *data;
     size_t length;
     while (*cursor < end && client_listens(client)) {
         switch (telnet_next(client->telnet, cursor, end, &data, &length)) {
         case TELNET_END:
             break;
         case TELNET_DATA: {
-            const char *rest = data;
+            char *rest = data;
             hear_data(client, &rest, data + length);
             if (rest < data + length)
                 *cursor = rest; /* from inside a run of plain data telnet can begin again */
@@ -91,10 +91,10 @@ static void hear_telnet(struct banter_client *client, const char **cursor, const
     }
 }
 
-size_t input_take(struct banter_client *client, const char *bytes, size_t length)
+size_t input_take(struct banter_client *client, char *bytes, size_t length)
 {
-    const char *cursor = bytes;
-    const char *end = bytes + length;
+    char *cursor = bytes;
+    char *end = bytes + length;
     bool was_unfinished = line_unfinished(&client->framer);
     uint64_t lines = client->lines;
     if (client->telnet)
@@ -109,7 +109,7 @@ size_t input_take(struct banter_client *client, const char *bytes, size_t length
 bool input_take_held(struct banter_client *client)
 {
     size_t length;
-    const char *bytes = stream_held(&client->stream, &length);
+    char *bytes = stream_held(&client->stream, &length);
     if (length == 0 || !client_listens(client))
         return false;
     if (bytes)
@@ -122,7 +122,7 @@ bool input_take_held(struct banter_client *client)
 void input_end(struct banter_client *client)
 {
     const struct banter_protocol *protocol = protocol_of(client);
-    const char *line;
+    char *line;
     size_t length;
     client->input_ended = true;
     if (client->state == CLIENT_LINGERING)

@@ -13,7 +13,7 @@
 struct banter_client;
 
 /* Hands bytes to the protocol. Returns how many were used: less than all only if they must wait. */
-size_t input_take(struct banter_client *client, const char *bytes, size_t length);
+size_t input_take(struct banter_client *client, char *bytes, size_t length);
 
 /* Takes up held input; false when there is none, or the client does not listen. */
 bool input_take_held(struct banter_client *client);

@@ -63,7 +63,7 @@ int stream_set_reading(struct stream *stream, bool on)
     return 0;
 }
 
-ssize_t stream_read(struct stream *stream, size_t limit, const char **bytes)
+ssize_t stream_read(struct stream *stream, size_t limit, char **bytes)
 {
     struct loop *loop = stream->loop;
     ssize_t count;
@@ -80,11 +80,11 @@ int stream_hold(struct stream *stream, const char *bytes, size_t length)
     return evbuffer_prepend(bufferevent_get_input(stream->bev), bytes, length) < 0 ? -ENOMEM : 0;
 }
 
-const char *stream_held(struct stream *stream, size_t *length)
+char *stream_held(struct stream *stream, size_t *length)
 {
     struct evbuffer *held = bufferevent_get_input(stream->bev);
     *length = evbuffer_get_length(held);
-    return (const char *)evbuffer_pullup(held, -1);
+    return (char *)evbuffer_pullup(held, -1);
 }
 
 void stream_drop_held(struct stream *stream, size_t length)

@@ -63,14 +63,14 @@ __attribute__((warn_unused_result)) int stream_set_reading(struct stream *stream
  * "not now". *bytes lies in the loop's buffer, until the next read of any of its streams.
  */
 __attribute__((warn_unused_result)) ssize_t stream_read(struct stream *stream, size_t limit,
-                                                        const char **bytes);
+                                                        char **bytes);
 
 /* Holds back input that was read and cannot be taken yet; nothing is held so far. 0 or -errno. */
 __attribute__((warn_unused_result)) int stream_hold(struct stream *stream, const char *bytes,
                                                     size_t length);
 
 /* The held input in one piece, and its length; drops the first `length` bytes of it. */
-const char *stream_held(struct stream *stream, size_t *length);
+char *stream_held(struct stream *stream, size_t *length);
 void stream_drop_held(struct stream *stream, size_t length);
 
 /* Gathers output; it is copied. Errors are told by the next stream_flush(). */

@@ -34,7 +34,7 @@ static void forget_handed_over(struct line_framer *framer)
 }
 
 /* The last byte of the line's ending, LF or the NUL of CR NUL; NULL while the line goes on. */
-static const char *find_ending(const struct line_framer *framer, const char *start, const char *end)
+static char *find_ending(const struct line_framer *framer, char *start, char *end)
 {
     char before;
 
@@ -43,7 +43,7 @@ static const char *find_ending(const struct line_framer *framer, const char *sta
 
     /* Two endings to look for: a search for either could run past many of the other. */
     before = framer->length > 0 ? framer->kept[framer->length - 1] : '\0';
-    for (const char *byte = start; byte < end; byte++) {
+    for (char *byte = start; byte < end; byte++) {
         if (*byte == '\n' || (*byte == '\0' && before == '\r'))
             return byte;
         before = *byte;
@@ -66,7 +66,7 @@ static bool too_long(const struct line_framer *framer, const char *bytes, size_t
     return length > framer->max;
 }
 
-/* Makes room for `needed` bytes: at most max and the CR of an ending that is still to come. */
+/* Makes room for `needed` bytes: at most max, the CR of an ending that is still to come, a NUL. */
 static bool reserve(struct line_framer *framer, size_t needed)
 {
     size_t capacity = framer->capacity * 2;
@@ -76,8 +76,8 @@ static bool reserve(struct line_framer *framer, size_t needed)
         return true;
     if (capacity < CAPACITY_MIN)
         capacity = CAPACITY_MIN;
-    if (capacity - 1 > framer->max)
-        capacity = framer->max + 1;
+    if (capacity - 2 > framer->max)
+        capacity = framer->max + 2;
     if (capacity < needed)
         capacity = needed;
     kept = realloc(framer->kept, capacity);
@@ -88,19 +88,20 @@ static bool reserve(struct line_framer *framer, size_t needed)
     return true;
 }
 
-static enum line_result hand_over(struct line_framer *framer, const char **line, size_t *length)
+static enum line_result hand_over(struct line_framer *framer, char **line, size_t *length)
 {
     framer->handed_over = true;
     *line = framer->kept;
     *length = length_without_cr(framer->kept, framer->length);
+    framer->kept[*length] = '\0';
     return LINE_READY;
 }
 
-enum line_result line_next(struct line_framer *framer, const char **cursor, const char *end,
-                           const char **line, size_t *length)
+enum line_result line_next(struct line_framer *framer, char **cursor, char *end, char **line,
+                           size_t *length)
 {
-    const char *start = *cursor;
-    const char *ending;
+    char *start = *cursor;
+    char *ending;
     size_t count;
 
     forget_handed_over(framer);
@@ -118,11 +119,12 @@ enum line_result line_next(struct line_framer *framer, const char **cursor, cons
     if (ending != NULL && framer->length == 0) {
         *line = start;
         *length = length_without_cr(start, count);
+        start[*length] = '\0';
         *cursor = ending + 1;
         return LINE_READY;
     }
 
-    if (!reserve(framer, framer->length + count))
+    if (!reserve(framer, framer->length + count + 1))
         return LINE_NO_MEMORY;
     memcpy(framer->kept + framer->length, start, count);
     framer->length += count;
@@ -134,7 +136,7 @@ enum line_result line_next(struct line_framer *framer, const char **cursor, cons
     return hand_over(framer, line, length);
 }
 
-enum line_result line_rest(struct line_framer *framer, const char **line, size_t *length)
+enum line_result line_rest(struct line_framer *framer, char **line, size_t *length)
 {
     forget_handed_over(framer);
     return framer->length > 0 ? hand_over(framer, line, length) : LINE_MORE;

@@ -3,7 +3,8 @@
  *
  * LF ends a line, and one CR before it is dropped; with `nul_ends` CR NUL ends a line too (RFC
  * 854). A line that lies whole in the input is handed over in place; only one that is split between
- * two inputs is kept, and never more than the limit of it.
+ * two inputs is kept, and never more than the limit of it. Behind a line stands a NUL, where its
+ * ending began.
  */
 #ifndef BANTERD_TEXT_LINE_H
 #define BANTERD_TEXT_LINE_H
@@ -35,14 +36,14 @@ void line_fini(struct line_framer *framer);
  * it is no longer LINE_READY: only then is the buffer of a line handed over freed or used again.
  * How the input is split over calls changes nothing about the lines.
  */
-enum line_result line_next(struct line_framer *framer, const char **cursor, const char *end,
-                           const char **line, size_t *length);
+enum line_result line_next(struct line_framer *framer, char **cursor, char *end, char **line,
+                           size_t *length);
 
 /*
  * At the end of input: LINE_READY with the unfinished line, or LINE_MORE if there is none. A CR at
  * its very end is half a line ending, and is dropped like a whole one.
  */
-enum line_result line_rest(struct line_framer *framer, const char **line, size_t *length);
+enum line_result line_rest(struct line_framer *framer, char **line, size_t *length);
 
 /* Whether a line has begun and not ended. */
 bool line_unfinished(const struct line_framer *framer);

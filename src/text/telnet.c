@@ -113,15 +113,15 @@ static bool is_data(const struct telnet *telnet, uint8_t byte)
     return byte == IAC ? telnet->state == AFTER_IAC : telnet->state == IN_DATA;
 }
 
-enum telnet_item telnet_next(struct telnet *telnet, const char **cursor, const char *end,
-                             const char **data, size_t *length)
+enum telnet_item telnet_next(struct telnet *telnet, char **cursor, char *end, char **data,
+                             size_t *length)
 {
     while (*cursor < end) {
-        const char *start = *cursor;
+        char *start = *cursor;
         enum telnet_item item;
 
         if (is_data(telnet, (uint8_t)*start)) {
-            const char *stop = memchr(start + 1, IAC, (size_t)(end - start - 1));
+            char *stop = memchr(start + 1, IAC, (size_t)(end - start - 1));
 
             telnet->state = IN_DATA;
             *cursor = stop != NULL ? stop : end;

@@ -36,7 +36,7 @@ enum telnet_item {
  * one item. A doubled IAC is data, one byte 255. *data stays valid until the next call (REPLY) or
  * as long as the input (DATA).
  */
-enum telnet_item telnet_next(struct telnet *telnet, const char **cursor, const char *end,
-                             const char **data, size_t *length);
+enum telnet_item telnet_next(struct telnet *telnet, char **cursor, char *end, char **data,
+                             size_t *length);
 
 #endif

@@ -14,7 +14,7 @@ struct consumer {
     void *state;
     void (*begin)(void *state);
     /* `bytes` is a block of exactly this length that is gone after the call. */
-    void (*take)(void *state, const char *bytes, size_t length, FILE *heard);
+    void (*take)(void *state, char *bytes, size_t length, FILE *heard);
     void (*end)(void *state, FILE *heard);
 };
 

@@ -28,12 +28,12 @@ static void begin(void *state)
     framing->broken = false;
 }
 
-static void take(void *state, const char *bytes, size_t length, FILE *heard)
+static void take(void *state, char *bytes, size_t length, FILE *heard)
 {
     struct framing *framing = state;
     struct line_framer *framer = &framing->framer;
-    const char *cursor = bytes;
-    const char *line;
+    char *cursor = bytes;
+    char *line;
     size_t line_length;
     enum line_result result;
 
@@ -43,11 +43,12 @@ static void take(void *state, const char *bytes, size_t length, FILE *heard)
            LINE_READY) {
         ck_assert_uint_le(line_length, framer->max);
         ck_assert(!line_unfinished(framer));
+        ck_assert_int_eq(line[line_length], '\0');
         fputc('<', heard);
         write_visible(heard, line, line_length);
         fputc('>', heard);
     }
-    ck_assert_uint_le(framer->capacity, framer->max + 1);
+    ck_assert_uint_le(framer->capacity, framer->max + 2);
     if (result == LINE_TOO_LONG) {
         framing->broken = true;
         fputc('!', heard);
@@ -61,10 +62,11 @@ static void take(void *state, const char *bytes, size_t length, FILE *heard)
 static void end(void *state, FILE *heard)
 {
     struct framing *framing = state;
-    const char *line;
+    char *line;
     size_t length;
 
     if (!framing->broken && line_rest(&framing->framer, &line, &length) == LINE_READY) {
+        ck_assert_int_eq(line[length], '\0');
         fputc('(', heard);
         write_visible(heard, line, length);
         fputc(')', heard);
@@ -227,9 +229,9 @@ END_TEST
 
 START_TEST(whole_lines_are_handed_over_in_place)
 {
-    const char input[] = "first\r\nsecond\n";
-    const char *cursor = input;
-    const char *line;
+    char input[] = "first\r\nsecond\n";
+    char *cursor = input;
+    char *line;
     size_t length;
     struct line_framer framer;
 
@@ -246,15 +248,16 @@ END_TEST
 /* Each input ends one line and begins the next; the buffer stays until nothing is unfinished. */
 START_TEST(buffer_is_used_again_and_then_freed)
 {
-    const char input[] = "end\nbegin";
-    const char *line;
+    char input[10];
+    char *line;
     size_t length;
-    const char *buffer = NULL;
-    const char *cursor;
+    char *buffer = NULL;
+    char *cursor;
     struct line_framer framer;
 
     line_init(&framer, 1000, false);
     for (int i = 0; i < 100; i++) {
+        memcpy(input, "end\nbegin", sizeof(input)); /* a line that is handed over is terminated */
         cursor = input;
         ck_assert_int_eq(line_next(&framer, &cursor, input + 9, &line, &length), LINE_READY);
         ck_assert_int_eq(line_next(&framer, &cursor, input + 9, &line, &length), LINE_MORE);
@@ -262,6 +265,7 @@ START_TEST(buffer_is_used_again_and_then_freed)
         buffer = framer.kept;
     }
 
+    memcpy(input, "end\n", 4);
     cursor = input;
     ck_assert_int_eq(line_next(&framer, &cursor, input + 4, &line, &length), LINE_READY);
     ck_assert_uint_eq(length, 8);
@@ -274,9 +278,10 @@ END_TEST
 
 START_TEST(erasing_edits_the_unfinished_line_only)
 {
-    const char *cursor = "done\nab";
-    const char *end_of_input = cursor + 7;
-    const char *line;
+    char input[] = "done\nab";
+    char *cursor = input;
+    char *end_of_input = input + 7;
+    char *line;
     size_t length;
     struct line_framer framer;
 
@@ -301,12 +306,13 @@ START_TEST(a_long_line_in_single_bytes_takes_linear_time)
 {
     const size_t size = 1 << 21;
     struct line_framer framer;
-    const char *line;
+    char *line;
     size_t length;
 
     line_init(&framer, size, _i != 0);
     for (size_t i = 0; i < size; i++) {
-        const char *cursor = "\r";
+        char byte = '\r';
+        char *cursor = &byte;
 
         if (line_next(&framer, &cursor, cursor + 1, &line, &length) != LINE_MORE)
             ck_abort_msg("byte %zu is no part of the line", i);
@@ -322,9 +328,9 @@ START_TEST(many_lines_in_one_input_take_linear_time)
 {
     const size_t size = 1 << 22;
     char *input = malloc(size);
-    const char *cursor = input;
+    char *cursor = input;
     struct line_framer framer;
-    const char *line;
+    char *line;
     size_t length;
     size_t count = 0;
 

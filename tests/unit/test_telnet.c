@@ -32,11 +32,11 @@ static void write_reply(FILE *heard, const char *reply, size_t length)
             (uint8_t)reply[2]);
 }
 
-static void filter(void *state, const char *bytes, size_t length, FILE *heard)
+static void filter(void *state, char *bytes, size_t length, FILE *heard)
 {
-    const char *cursor = bytes;
-    const char *end = bytes + length;
-    const char *data;
+    char *cursor = bytes;
+    char *end = bytes + length;
+    char *data;
     size_t count;
     enum telnet_item item;
 
@@ -147,9 +147,9 @@ END_TEST
 /* Sends a command with its option in one piece; counts the replies, and keeps the last. */
 static unsigned negotiate(struct telnet *telnet, unsigned command, unsigned option, char reply[3])
 {
-    const char input[] = {(char)TELNET_IAC, (char)command, (char)option};
-    const char *cursor = input;
-    const char *data;
+    char input[] = {(char)TELNET_IAC, (char)command, (char)option};
+    char *cursor = input;
+    char *data;
     size_t length;
     enum telnet_item item;
     unsigned replies = 0;
@@ -217,10 +217,10 @@ static void begin_conversation(void *state)
     line_init(&conversation->framer, 16, true);
 }
 
-static void frame(struct line_framer *framer, const char *data, size_t length, FILE *heard)
+static void frame(struct line_framer *framer, char *data, size_t length, FILE *heard)
 {
-    const char *cursor = data;
-    const char *line;
+    char *cursor = data;
+    char *line;
     size_t line_length;
     enum line_result result;
 
@@ -233,11 +233,11 @@ static void frame(struct line_framer *framer, const char *data, size_t length, F
     ck_assert_int_eq(result, LINE_MORE);
 }
 
-static void converse(void *state, const char *bytes, size_t length, FILE *heard)
+static void converse(void *state, char *bytes, size_t length, FILE *heard)
 {
     struct conversation *conversation = state;
-    const char *cursor = bytes;
-    const char *data;
+    char *cursor = bytes;
+    char *data;
     size_t count;
     enum telnet_item item;
 
@@ -255,7 +255,7 @@ static void converse(void *state, const char *bytes, size_t length, FILE *heard)
 static void end_conversation(void *state, FILE *heard)
 {
     struct conversation *conversation = state;
-    const char *line;
+    char *line;
     size_t length;
 
     if (line_rest(&conversation->framer, &line, &length) == LINE_READY) {
