@@ -1,0 +1,278 @@
+"""Runs the real daemon for a test: its configuration, its log as events, its process figures."""
+
+import dataclasses
+import os
+import pathlib
+import re
+import resource
+import shlex
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = (ROOT / os.environ.get("BANTERD", "build/banterd")).resolve()
+WRAPPER = shlex.split(os.environ.get("BANTERD_WRAPPER", ""))
+
+# How long anything that must happen may take. Only a failing test ever waits this long.
+PATIENCE = 20 * float(os.environ.get("TEST_PATIENCE", "1"))
+
+LINE = re.compile(
+    r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (?P<level>[a-z]+) (?P<name>[a-z][a-z-]*)"
+    r"(?P<fields>( [a-z][a-z_-]*=(\"([^\"\\]|\\.)*\"|[^\s\"]*))*)"
+)
+FIELD = re.compile(r" ([a-z][a-z_-]*)=(?:\"((?:[^\"\\]|\\.)*)\"|([^\s\"]*))")
+SANITIZER = re.compile(r"Sanitizer|runtime error:")
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """One line of the log."""
+
+    time: str
+    level: str
+    name: str
+    fields: dict
+
+    @classmethod
+    def parse(cls, line):
+        match = LINE.fullmatch(line)
+        if not match:
+            return None
+        fields = {key: quoted or plain for key, quoted, plain in FIELD.findall(match["fields"])}
+        return cls(match["time"], match["level"], match["name"], fields)
+
+    def __getitem__(self, key):
+        return self.fields[key]
+
+    def matches(self, name, wanted):
+        return self.name == name and all(self.fields.get(k) == str(v) for k, v in wanted.items())
+
+
+def sanitized():
+    """Whether figures of memory are those of a sanitizer rather than of the daemon."""
+    return bool(WRAPPER) or re.search(rb"__(asan|tsan)_init", BINARY.read_bytes()) is not None
+
+
+def eventually(condition, what):
+    """Waits until condition() is true, and returns what it gave."""
+    deadline = time.monotonic() + PATIENCE
+    pause = threading.Event()
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"did not happen: {what}")
+        pause.wait(0.005)
+
+
+def run(*arguments, stdout=subprocess.PIPE):
+    """Runs banterd to its end; for what answers at once."""
+    return subprocess.run(
+        [*WRAPPER, str(BINARY), *map(str, arguments)],
+        stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, text=True,
+        timeout=PATIENCE, cwd="/", check=False,
+    )
+
+
+class Daemon:
+    """A banterd with a directory of its own, which holds its configuration and its files."""
+
+    def __init__(self, config, *, files=None, arguments=(), environment=None, open_files=None):
+        self.holder = tempfile.TemporaryDirectory(prefix="banterd-")
+        self.directory = pathlib.Path(self.holder.name)
+        self.config = self.directory / "banterd.ini"
+        for name, content in (files or {}).items():
+            (self.directory / name).write_text(content, encoding="utf-8")
+        self.configure(config)
+        self.arguments = arguments
+        self.environment = environment or {}
+        self.open_files = open_files
+        self.lines = []
+        self.events = []
+        self.changed = threading.Condition()
+        self.reader = None
+        self.process = None
+        self.log_pipe = None
+        self.fds_when_ready = None
+
+    # Its life.
+
+    def configure(self, config):
+        """Writes the configuration; DIR in it stands for the daemon's directory."""
+        self.config.write_text(config.replace("DIR", str(self.directory)), encoding="utf-8")
+
+    def spawn(self, journal=False):
+        """Starts the process; its log is not read yet."""
+        self.log_pipe, log = os.pipe()
+        environment = {**os.environ, "JOURNAL_STREAM": "", **self.environment}
+        # Freed memory that is kept back would look like a leak in the figures.
+        environment["ASAN_OPTIONS"] = f"{environment.get('ASAN_OPTIONS', '')}:quarantine_size_mb=4"
+        if journal:
+            pipe = os.fstat(log)
+            environment["JOURNAL_STREAM"] = f"{pipe.st_dev}:{pipe.st_ino}"
+        self.process = subprocess.Popen(
+            [*WRAPPER, str(BINARY), "-c", str(self.config), *self.arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, cwd="/",
+            env=environment, preexec_fn=self._set_limits if self.open_files else None,
+        )
+        os.close(log)
+
+    def _set_limits(self):
+        resource.setrlimit(resource.RLIMIT_NOFILE, self.open_files)
+
+    def read_log(self):
+        """From now on the log is read, to its end."""
+        self.reader = threading.Thread(target=self._read_log, daemon=True)
+        self.reader.start()
+
+    def stop_reading_log(self):
+        """Breaks the pipe that the log goes to; for a daemon whose log is not being read."""
+        os.close(self.log_pipe)
+        self.log_pipe = None
+
+    def _read_log(self):
+        with open(self.log_pipe, encoding="utf-8", errors="backslashreplace", newline="\n") as log:
+            for line in log:
+                event = Event.parse(line.rstrip("\n"))
+                with self.changed:
+                    self.lines.append(line.rstrip("\n"))
+                    if event:
+                        self.events.append(event)
+                    self.changed.notify_all()
+        with self.changed:
+            self.log_pipe = None
+            self.changed.notify_all()
+
+    def start(self):
+        self.spawn()
+        self.read_log()
+        self.wait("ready")
+        self.fds_when_ready = self.open_fds()
+        return self
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def reload(self, config=None):
+        """HUP, and the event that answers it."""
+        if config is not None:
+            self.configure(config)
+        answers = ("reloaded", "reload-failed")
+        before = len([e for e in self.events if e.name in answers])
+        self.signal(signal.SIGHUP)
+        return self._wait_for(
+            lambda: [e for e in self.events if e.name in answers][before:before + 1], "a reload"
+        )[0]
+
+    def wait_exit(self):
+        """Waits for the process to end, and returns its exit status."""
+        try:
+            status = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise AssertionError("the daemon does not end") from None
+        if self.reader:
+            self.reader.join(PATIENCE)
+        return status
+
+    def stop(self):
+        """The end of a daemon that is in order: TERM, exit status 0, nothing from a sanitizer."""
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+        status = self.wait_exit()
+        if SANITIZER.search(self.log()):
+            raise AssertionError("a sanitizer complained")
+        if status != 0:
+            raise AssertionError(f"exit status {status}")
+
+    def discard(self):
+        """Leaves nothing behind, whatever happened."""
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        if self.process:
+            self.process.stdout.close()
+        if self.reader:
+            self.reader.join(PATIENCE)
+        elif self.log_pipe is not None:
+            os.close(self.log_pipe)
+        self.holder.cleanup()
+
+    # Its log.
+
+    def log(self):
+        with self.changed:
+            return "\n".join(self.lines)
+
+    def _wait_for(self, condition, what):
+        deadline = time.monotonic() + PATIENCE
+        with self.changed:
+            while not (value := condition()):
+                ended = self.reader and self.log_pipe is None
+                if ended or not self.changed.wait(max(0, deadline - time.monotonic())):
+                    reason = "the log ended" if ended else "no such event"
+                    raise AssertionError(f"waiting for {what}: {reason}")
+            return value
+
+    def find(self, name, **wanted):
+        """The events of that name and with those fields, so far."""
+        with self.changed:
+            return [e for e in self.events if e.matches(name, wanted)]
+
+    def wait_all(self, count, name, **wanted):
+        """Waits for `count` such events, and returns all there are."""
+        def found():
+            events = [e for e in self.events if e.matches(name, wanted)]
+            return events if len(events) >= count else None
+        return self._wait_for(found, f"{count} {name} {wanted or ''}")
+
+    def wait(self, name, **wanted):
+        """Waits for the first such event."""
+        return self.wait_all(1, name, **wanted)[0]
+
+    def wait_line(self, pattern):
+        """Waits for a line, event or not, in which the pattern is found."""
+        return self._wait_for(lambda: [x for x in self.lines if re.search(pattern, x)], pattern)[0]
+
+    def closed(self, client):
+        """Waits for the end of that client, as the log tells it."""
+        return self.wait("client-closed", remote=client.name)
+
+    # Where it listens.
+
+    def endpoints(self, listener):
+        """The addresses of a listener, in the order of the log, as `ADDR:PORT`."""
+        return [e["address"] for e in self.find("listening", listener=listener)]
+
+    def endpoint(self, listener):
+        """The latest address of a listener."""
+        return self.endpoints(listener)[-1]
+
+    # Its process.
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def open_fds(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def cpu_seconds(self):
+        """Processor time used, by user and system."""
+        stat = pathlib.Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii")
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    def memory(self, figure="VmRSS"):
+        """Bytes of memory; VmHWM is the most that VmRSS ever was."""
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
+        return int(re.search(rf"^{figure}:\s+(\d+) kB", status, re.MULTILINE)[1]) * 1024
+
+    def stopped(self):
+        """The kernel has suspended every thread, after STOP."""
+        tasks = pathlib.Path(f"/proc/{self.pid}/task").iterdir()
+        return all((task / "stat").read_text().rpartition(")")[2].split()[0] == "T"
+                   for task in tasks)

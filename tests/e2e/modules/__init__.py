@@ -1,0 +1,32 @@
+"""Loadable protocols of the tests, compiled when a test wants one."""
+
+import os
+import pathlib
+import subprocess
+
+from banterd import PATIENCE, ROOT
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def compile_object(source, target, *flags):
+    """Builds a shared object; `source` is the path of a C file."""
+    subprocess.run(
+        [os.environ.get("CC", "cc"), "-shared", "-fPIC", f"-I{ROOT / 'src'}", *flags,
+         "-o", str(target), str(source)],
+        check=True, timeout=PATIENCE,
+    )
+
+
+def compile_module(name, directory):
+    """Builds NAME.c of this directory, and returns the path of the object."""
+    target = pathlib.Path(directory) / f"{name}.so"
+    compile_object(HERE / f"{name}.c", target)
+    return target
+
+
+def compile_text(text, target, *flags):
+    """Builds a shared object from C text."""
+    source = pathlib.Path(target).with_suffix(".c")
+    source.write_text(text, encoding="utf-8")
+    compile_object(source, target, *flags)

@@ -1,0 +1,236 @@
+"""Where the daemon listens: IPv4, IPv6, both, unix sockets; and why it cannot."""
+
+import contextlib
+import ctypes
+import os
+import pathlib
+import re
+import signal
+import socket
+import stat
+import subprocess
+import tempfile
+
+import banterd
+from case import DaemonTest, listener
+from client import port_of
+
+
+class Addresses(DaemonTest):
+    def test_ipv4(self):
+        daemon = self.start(listener("echo", listen="127.0.0.1:0"))
+        self.assertRegex(daemon.endpoint("echo"), r"\A127\.0\.0\.1:[1-9]\d*\Z")
+        self.assert_echoes(self.connect(daemon, "echo"))
+
+    def test_ipv6(self):
+        daemon = self.start(listener("echo", listen="[::1]:0"))
+        self.assertRegex(daemon.endpoint("echo"), r"\A\[::1\]:[1-9]\d*\Z")
+        client = self.connect(daemon, "echo")
+        self.assert_echoes(client)
+        client.close()
+        event = self.assert_closed(daemon, client, "client-eof")
+        self.assertEqual(event["local"], daemon.endpoint("echo"))
+
+    def test_a_star_is_both(self):
+        daemon = self.start(listener("echo", listen="*:0"))
+        port = port_of(daemon.endpoint("echo"))
+        for endpoint in (f"127.0.0.1:{port}", f"[::1]:{port}"):
+            client = self.connect_to(endpoint)
+            self.assert_echoes(client)
+            client.close()
+            event = self.assert_closed(daemon, client, "client-eof")
+            self.assertEqual(event["local"], endpoint)
+
+    def test_ipv6_alone_leaves_ipv4_alone(self):
+        daemon = self.start(listener("echo", listen="[::]:0"))
+        port = port_of(daemon.endpoint("echo"))
+        self.assert_echoes(self.connect_to(f"[::1]:{port}"))
+        with self.assertRaises(ConnectionRefusedError):
+            self.connect_to(f"127.0.0.1:{port}")
+
+    def test_both_families_may_be_given_one_by_one_on_one_port(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        daemon = self.start(listener("echo", listen=f"0.0.0.0:{port}, [::]:{port}"))
+        self.assert_echoes(self.connect_to(f"127.0.0.1:{port}"))
+        self.assert_echoes(self.connect_to(f"[::1]:{port}"))
+
+    def test_a_listener_may_have_many_endpoints(self):
+        daemon = self.start(
+            listener("echo", listen="127.0.0.1:0, [::1]:0, unix:DIR/echo.sock, 127.0.0.2:0"))
+        endpoints = daemon.endpoints("echo")
+        self.assertEqual(len(endpoints), 4)
+        for endpoint in endpoints:
+            self.assert_echoes(self.connect_to(endpoint))
+        self.assertEqual(daemon.wait("ready")["listeners"], "1")
+
+    def test_every_worker_accepts(self):
+        daemon = self.start("[server]\nworkers = 4\n" + listener("echo"))
+        for _ in range(200):
+            self.assert_echoes(self.connect(daemon, "echo"))
+
+
+class UnixSockets(DaemonTest):
+    ECHO = listener("echo", listen="unix:DIR/echo.sock")
+
+    def path(self, daemon):
+        return daemon.directory / "echo.sock"
+
+    def leave_stale_socket(self, daemon):
+        with socket.socket(socket.AF_UNIX) as old:
+            old.bind(str(self.path(daemon)))
+            old.listen()
+
+    def test_a_unix_socket_serves_and_is_removed_at_exit(self):
+        daemon = self.start(self.ECHO)
+        self.assertEqual(daemon.endpoint("echo"), f"unix:{self.path(daemon)}")
+        self.assert_echoes(self.connect(daemon, "echo"))
+        for client in self.clients:
+            client.close()
+        daemon.stop()
+        self.assertFalse(self.path(daemon).exists())
+
+    def test_a_stale_socket_is_replaced(self):
+        daemon = self.prepare(self.ECHO)
+        self.leave_stale_socket(daemon)
+        self.daemons.append(daemon)
+        daemon.start()
+        self.assert_echoes(self.connect(daemon, "echo"))
+
+    def test_a_socket_left_by_a_killed_daemon_is_replaced(self):
+        killed = self.prepare(self.ECHO).start()
+        killed.signal(signal.SIGKILL)
+        killed.wait_exit()
+        path = self.path(killed)
+        self.assertTrue(stat.S_ISSOCK(path.stat().st_mode))
+        daemon = self.start(listener("echo", listen=f"unix:{path}"))
+        self.assert_echoes(self.connect(daemon, "echo"))
+
+    def test_a_living_socket_is_an_error_and_stays(self):
+        first = self.start(self.ECHO)
+        path = self.path(first)
+        before = path.stat()
+        status, log = self.start_fails(listener("echo", listen=f"unix:{path}"))
+        self.assertEqual(status, 71)
+        self.assertRegex(log, rf"unix:{re.escape(str(path))}: .*living")
+        self.assertEqual(path.stat().st_ino, before.st_ino)
+        self.assert_echoes(self.connect(first, "echo"))
+
+    def test_another_file_in_the_way_is_an_error_and_stays(self):
+        status, log = self.start_fails(self.ECHO, files={"echo.sock": "precious"})
+        self.assertEqual(status, 71)
+        self.assertRegex(log, r"unix:\S*/echo\.sock")
+
+    def test_the_other_file_is_not_removed(self):
+        daemon = self.prepare(self.ECHO, files={"echo.sock": "precious"})
+        daemon.spawn()
+        daemon.read_log()
+        daemon.wait_exit()
+        self.assertEqual(self.path(daemon).read_text(encoding="ascii"), "precious")
+
+    def test_a_missing_directory_is_an_error(self):
+        status, log = self.start_fails(listener("echo", listen="unix:DIR/none/echo.sock"))
+        self.assertEqual(status, 71)
+        self.assertRegex(log, r"unix:\S*/none/echo\.sock.*No such file")
+
+    def test_a_socket_that_is_no_longer_ours_is_not_removed(self):
+        daemon = self.start(self.ECHO)
+        self.path(daemon).unlink()
+        self.leave_stale_socket(daemon)
+        daemon.stop()
+        self.assertTrue(self.path(daemon).exists())
+
+    def test_a_unix_client_has_limits_and_a_log_line_too(self):
+        daemon = self.start(listener("echo", listen="unix:DIR/echo.sock", idle_timeout="300ms"))
+        self.assert_ended(self.connect(daemon, "echo"))
+        event = daemon.wait("client-closed", reason="idle-timeout")
+        self.assertEqual(event["local"], daemon.endpoint("echo"))
+
+
+class Failures(DaemonTest):
+    def busy_port(self):
+        """A port that is listened on by somebody else."""
+        other = socket.socket()
+        self.addCleanup(other.close)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        return other.getsockname()[1]
+
+    def test_a_port_in_use_is_named_with_the_reason(self):
+        port = self.busy_port()
+        status, log = self.start_fails(listener("echo", listen=f"127.0.0.1:{port}"))
+        self.assertEqual(status, 71)
+        self.assertRegex(log, rf"127\.0\.0\.1:{port}.*Address already in use")
+
+    def test_a_port_of_another_banterd_is_in_use(self):
+        first = self.start(listener("echo"))
+        endpoint = first.endpoint("echo")
+        status, log = self.start_fails(listener("echo", listen=endpoint))
+        self.assertEqual(status, 71)
+        self.assertRegex(log, rf"{re.escape(endpoint)}.*Address already in use")
+
+    def test_an_address_of_another_machine_is_named_with_the_reason(self):
+        status, log = self.start_fails(listener("echo", listen="192.0.2.1:0"))
+        self.assertEqual(status, 71)
+        self.assertRegex(log, r"192\.0\.2\.1:0.*Cannot assign requested address")
+
+    def test_no_listener_is_half_up(self):
+        port = self.busy_port()
+        with tempfile.TemporaryDirectory(prefix="banterd-") as directory:
+            path = pathlib.Path(directory) / "first.sock"
+            status, log = self.start_fails(
+                listener("first", "echo", listen=f"unix:{path}, 127.0.0.1:{port}"))
+            self.assertEqual(status, 71)
+            self.assertNotIn(" listening ", log)
+            self.assertFalse(path.exists())
+
+    def test_every_endpoint_that_fails_is_named(self):
+        ports = [self.busy_port(), self.busy_port()]
+        status, log = self.start_fails(
+            listener("one", "echo", listen=f"127.0.0.1:{ports[0]}")
+            + listener("two", "echo", listen=f"127.0.0.1:{ports[1]}"))
+        self.assertEqual(status, 71)
+        self.assertIn(f"127.0.0.1:{ports[0]}", log)
+
+
+class SocketOptions(DaemonTest):
+    def test_keepalive_is_on(self):
+        daemon = self.start(listener("echo"))
+        client = self.connect(daemon, "echo")
+        self.assert_echoes(client)
+        port = port_of(daemon.endpoint("echo"))
+        found = subprocess.run(
+            ["ss", "-tnoH", "state", "established", f"sport = :{port}"],
+            stdout=subprocess.PIPE, text=True, timeout=banterd.PATIENCE, check=True).stdout
+        self.assertIn("timer:(keepalive", found)
+
+    def test_pieces_are_not_held_back(self):
+        """With Nagle's algorithm on, a second answer waits for the acknowledgement of the first,
+        and the client's kernel delays that by 40 ms or more."""
+        daemon = self.start(listener("echo"))
+        client = self.connect(daemon, "echo")
+        self.assert_echoes(client)
+        self.assertEqual(nodelay_of_accepted(daemon, client), 1)
+
+
+def nodelay_of_accepted(daemon, client):
+    """TCP_NODELAY of the daemon's end of that connection."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    process = os.pidfd_open(daemon.pid)
+    try:
+        for number in os.listdir(f"/proc/{daemon.pid}/fd"):
+            fd = libc.syscall(438, process, int(number), 0)     # pidfd_getfd
+            if fd < 0:
+                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+            try:
+                theirs = socket.socket(fileno=fd)
+            except OSError:
+                os.close(fd)
+                continue
+            with theirs, contextlib.suppress(OSError):
+                if theirs.getpeername() == client.socket.getsockname():
+                    return theirs.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    finally:
+        os.close(process)
+    raise AssertionError("no such connection")

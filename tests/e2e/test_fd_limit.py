@@ -1,0 +1,77 @@
+"""Too few file descriptors: a warning, a pause, and a recovery."""
+
+import pathlib
+import re
+import resource
+import time
+
+from banterd import eventually
+from case import DaemonTest, listener, server
+
+HARD = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+
+
+class FileDescriptorLimit(DaemonTest):
+    LIMIT = 64
+
+    def fill(self, daemon):
+        """Connects more clients than there are descriptors for."""
+        clients = [self.connect(daemon, "echo") for _ in range(self.LIMIT + 40)]
+        self.assert_echoes(clients[0])
+        eventually(lambda: daemon.open_fds() >= self.LIMIT - 1, "the descriptors are used up")
+        return clients
+
+    def test_existing_clients_are_served_without_spinning_and_the_rest_later(self):
+        daemon = self.start(
+            server(workers=1) + listener("echo") + listener("clock", "echo", idle_timeout="3s"),
+            open_files=(self.LIMIT, self.LIMIT))
+        clock = self.connect(daemon, "clock")
+        self.assert_echoes(clock)
+        clients = self.fill(daemon)
+        self.assert_echoes(clients[0])
+
+        began, used = time.monotonic(), daemon.cpu_seconds()
+        self.assert_ended(clock)
+        self.assertLess(daemon.cpu_seconds() - used, 0.2 + (time.monotonic() - began) / 2)
+        paused = [e for e in daemon.events if e.level == "warning" and "listener" in e.fields]
+        self.assertIn(len(paused), (1, 2), "a shortage is logged, and not over and over")
+
+        for client in clients[:self.LIMIT]:
+            client.close()
+        for client in clients[self.LIMIT:]:
+            self.assert_echoes(client, b"at last")
+        self.assert_echoes(self.connect(daemon, "echo"))
+
+    def test_every_worker_recovers(self):
+        daemon = self.start(server(workers=4) + listener("echo"),
+                            open_files=(self.LIMIT, self.LIMIT))
+        for client in self.fill(daemon):
+            client.close()
+        self.assert_fds_return(daemon)
+        for _ in range(20):
+            self.assert_echoes(self.connect(daemon, "echo"))
+
+    def test_a_limit_that_is_too_low_is_warned_of_at_start(self):
+        daemon = self.start(server(max_clients=1000) + listener("echo"), open_files=(64, 64))
+        self.assertTrue([e for e in daemon.events if e.level == "warning"])
+
+    def test_there_is_no_warning_where_the_limit_will_do(self):
+        daemon = self.start(server(max_clients=10) + listener("echo"), open_files=(64, 256))
+        self.assertFalse([e for e in daemon.events if e.level == "warning"])
+
+    def test_the_soft_limit_is_raised_to_what_max_clients_needs(self):
+        daemon = self.start(server(max_clients=1000) + listener("echo"), open_files=(256, HARD))
+        self.assertFalse([e for e in daemon.events if e.level == "warning"])
+        self.assertGreaterEqual(self.soft_limit(daemon), 1000)
+        clients = [self.connect(daemon, "echo") for _ in range(500)]
+        for client in clients:
+            self.assert_echoes(client)
+
+    def test_a_reload_raises_the_soft_limit_further(self):
+        daemon = self.start(server(max_clients=100) + listener("echo"), open_files=(256, HARD))
+        daemon.reload(server(max_clients=2000) + listener("echo"))
+        self.assertGreaterEqual(self.soft_limit(daemon), 2000)
+
+    def soft_limit(self, daemon):
+        limits = pathlib.Path(f"/proc/{daemon.pid}/limits").read_text(encoding="ascii")
+        return int(re.search(r"^Max open files\s+(\d+)", limits, re.MULTILINE)[1])

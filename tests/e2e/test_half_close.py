@@ -1,0 +1,61 @@
+"""One side has finished, the other has not."""
+
+import threading
+
+import banterd
+from case import DaemonTest, listener
+
+MEGABYTE = bytes(range(256)) * 4096
+
+
+class HalfClose(DaemonTest):
+    def test_a_megabyte_sent_then_shut_down_comes_back_whole(self):
+        daemon = self.start(listener("echo"))
+        client = self.connect(daemon, "echo")
+        sender = threading.Thread(target=lambda: (client.send(MEGABYTE), client.half_close()))
+        sender.start()
+        heard = client.receive_all()
+        sender.join(banterd.PATIENCE)
+        self.assertTrue(heard == MEGABYTE, f"{len(heard)} bytes came back")
+        event = self.assert_closed(daemon, client, "client-eof")
+        self.assertEqual((event["received"], event["sent"]), ("1048576", "1048576"))
+
+    def test_a_megabyte_comes_back_whole_to_a_client_that_reads_after_it_has_finished(self):
+        daemon = self.start(listener("echo", max_output="2M"))
+        client = self.connect(daemon, "echo")
+        client.send(MEGABYTE)
+        client.half_close()
+        self.assertTrue(client.receive_all() == MEGABYTE)
+
+    def test_a_client_that_has_finished_and_does_not_read_is_closed(self):
+        daemon = self.start(listener("echo", max_output="64M", write_timeout="500ms"))
+        client = self.connect(daemon, "echo", receive_buffer=4096)
+        client.send(MEGABYTE * 16)
+        client.half_close()
+        self.assert_closed(daemon, client, "write-timeout")
+
+    def test_pipelined_lines_are_answered_after_half_close(self):
+        daemon = self.start(listener("knock-knock"))
+        client = self.connect(daemon, "knock-knock")
+        client.send(b"Come in!\n" * 20_000)
+        client.half_close()
+        self.assertEqual(client.receive_all().count(b"Knock! Knock!\r\n"), 20_001)
+
+    def test_the_last_word_arrives_although_the_client_went_on_talking(self):
+        daemon = self.start(listener("knock-knock", jokes="jokes.txt"),
+                            files={"jokes.txt": "Tank: You're welcome!\n"})
+        for size in (10, 1000, 200_000):
+            client = self.connect(daemon, "knock-knock")
+            client.send(b"Who's there?\nTank who?\nno\n" + b"more\n" * (size // 5))
+            heard = client.receive_all()
+            self.assertTrue(heard.endswith(b"\r\nBye.\r\n"), heard)
+            self.assert_closed(daemon, client, "protocol-done")
+
+    def test_a_client_that_never_closes_does_not_hold_its_descriptor(self):
+        daemon = self.start(listener("daytime"))
+        clients = [self.connect(daemon, "daytime") for _ in range(20)]
+        for client in clients:
+            client.hear()
+            self.assertEqual(client.socket.recv(1), b"")
+        daemon.wait_all(20, "client-closed", reason="protocol-done")
+        self.assert_fds_return(daemon)

@@ -1,0 +1,151 @@
+"""How many clients may come, and what the others are told."""
+
+from banterd import eventually
+from case import DaemonTest, listener, server
+
+
+class Limits(DaemonTest):
+    def refused(self, daemon, name):
+        """Connects a client that must be refused; returns it and what it was told."""
+        client = self.connect(daemon, name)
+        return client, client.receive_all()
+
+    def connect_echo(self, daemon, name="echo"):
+        """A client that is known to be served."""
+        client = self.connect(daemon, name)
+        self.assert_echoes(client)
+        return client
+
+    def test_a_full_server_says_so(self):
+        daemon = self.start(server(max_clients=2) + listener("echo") + listener("knock-knock"))
+        self.connect_echo(daemon)
+        self.connect_echo(daemon)
+        client, told = self.refused(daemon, "knock-knock")
+        self.assertEqual(told, b"server full\r\n")
+        event = self.assert_closed(daemon, client, "server-full")
+        self.assertEqual(event["lines"], "0")
+
+    def test_a_full_server_is_silent_where_the_protocol_is_raw(self):
+        daemon = self.start(server(max_clients=1) + listener("echo"))
+        self.connect_echo(daemon)
+        client, told = self.refused(daemon, "echo")
+        self.assertEqual(told, b"")
+        self.assert_closed(daemon, client, "server-full")
+
+    def test_a_refused_client_that_speaks_first_is_told_why(self):
+        daemon = self.start(server(max_clients=1) + listener("echo") + listener("knock-knock"))
+        self.connect_echo(daemon)
+        client = self.connect(daemon, "knock-knock")
+        client.send(b"Who's there?\r\n" * 10)
+        self.assertEqual(client.receive_all(), b"server full\r\n")
+
+    def test_room_returns_when_a_client_leaves(self):
+        daemon = self.start(server(max_clients=1) + listener("echo"))
+        for _ in range(5):
+            client = self.connect_echo(daemon)
+            client.close()
+            self.assert_closed(daemon, client, "client-eof")
+
+    def test_refused_clients_take_no_room(self):
+        daemon = self.start(server(max_clients=1) + listener("echo"))
+        first = self.connect_echo(daemon)
+        for _ in range(5):
+            client, _ = self.refused(daemon, "echo")
+            self.assert_closed(daemon, client, "server-full")
+        first.close()
+        self.assert_closed(daemon, first, "client-eof")
+        self.connect_echo(daemon)
+
+    def test_a_listener_has_a_limit_of_its_own(self):
+        daemon = self.start(listener("echo", max_clients=1) + listener("other", "echo"))
+        self.connect_echo(daemon)
+        client, _ = self.refused(daemon, "echo")
+        self.assert_closed(daemon, client, "server-full")
+        self.connect_echo(daemon, "other")
+
+    def test_the_limit_holds_over_all_workers(self):
+        daemon = self.start(server(workers=4) + listener("echo", max_clients=10))
+        clients = [self.connect(daemon, "echo") for _ in range(40)]
+        daemon.wait_all(30, "client-closed", reason="server-full")
+        for client in clients:
+            client.close()
+        daemon.wait_all(40, "client-closed")
+        self.assertEqual(len(daemon.find("client-closed", reason="server-full")), 30)
+
+    def test_an_address_has_a_limit(self):
+        daemon = self.start(listener("knock-knock", listen="127.0.0.1:0, [::1]:0",
+                                     max_clients_per_address=2))
+        four, six = daemon.endpoints("knock-knock")
+        for _ in range(2):
+            self.assertEqual(self.connect_to(four).hear(), "Knock! Knock!")
+        client = self.connect_to(four)
+        told = client.receive_all()
+        self.assertRegex(told, rb"\A[ -~]+\r\n\Z")
+        self.assertNotIn(b"Knock", told)
+        self.assert_closed(daemon, client, "address-limit")
+        self.assertEqual(self.connect_to(six).hear(), "Knock! Knock!")
+
+    def test_an_address_may_come_back_when_a_client_of_it_leaves(self):
+        daemon = self.start(listener("echo", max_clients_per_address=1))
+        for _ in range(5):
+            client = self.connect_echo(daemon)
+            refused, told = self.refused(daemon, "echo")
+            self.assertEqual(told, b"")
+            self.assert_closed(daemon, refused, "address-limit")
+            client.close()
+            self.assert_closed(daemon, client, "client-eof")
+
+    def test_ipv4_through_a_socket_for_both_counts_as_one_address(self):
+        daemon = self.start(listener("echo", listen="*:0, 127.0.0.1:0", max_clients_per_address=1))
+        both, four = daemon.endpoints("echo")
+        self.assert_echoes(self.connect_to(both))
+        client = self.connect_to(four)
+        self.assert_ended(client)
+        self.assert_closed(daemon, client, "address-limit")
+
+
+class FiguresOfAClient(DaemonTest):
+    def test_bytes_lines_and_time_are_logged(self):
+        daemon = self.start(listener("knock-knock", jokes="jokes.txt"),
+                            files={"jokes.txt": "Tank: You're welcome!\n"})
+        client = self.connect(daemon, "knock-knock")
+        said = b"Who's there?\r\nTank who?\r\nn\r\n"
+        client.send(said)
+        heard = client.receive_all()
+        event = self.assert_closed(daemon, client, "protocol-done")
+        self.assertEqual(event["listener"], "knock-knock")
+        self.assertEqual(event["local"], daemon.endpoint("knock-knock"))
+        self.assertEqual((event["received"], event["sent"], event["lines"]),
+                         (str(len(said)), str(len(heard)), "3"))
+        self.assertRegex(event["duration"], r"\A\d+(\.\d+)?s\Z")
+        self.assertEqual(event.level, "info")
+
+    def test_each_client_has_a_number_of_its_own(self):
+        daemon = self.start(server(workers=4) + listener("echo"))
+        for _ in range(30):
+            self.connect(daemon, "echo").close()
+        events = daemon.wait_all(30, "client-closed")
+        self.assertEqual(len({event["id"] for event in events}), 30)
+
+    def test_a_client_that_breaks_the_connection_is_a_reset(self):
+        daemon = self.start(listener("echo"))
+        client = self.connect(daemon, "echo")
+        self.assert_echoes(client, b"twelve bytes")
+        client.reset()
+        event = self.assert_closed(daemon, client, "client-reset")
+        self.assertEqual((event["received"], event["sent"]), ("12", "12"))
+
+    def test_memory_does_not_grow_with_clients_that_come_and_go(self):
+        daemon = self.start(listener("echo"))
+
+        def visit(times):
+            for _ in range(times):
+                client = self.connect(daemon, "echo")
+                client.send(b"hello\n")
+                client.close()
+            eventually(lambda: daemon.open_fds() <= daemon.fds_when_ready, "all clients gone")
+
+        visit(500)
+        before = daemon.memory("VmHWM")
+        visit(1500)
+        self.assertLess(daemon.memory("VmHWM") - before, 4 << 20)

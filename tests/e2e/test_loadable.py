@@ -1,0 +1,243 @@
+"""Protocols from shared objects: the built-in ones built so, and objects that are refused."""
+
+import os
+import pathlib
+import subprocess
+import tempfile
+
+import banterd
+import modules
+from case import DaemonTest, listener, server
+
+PROTOCOLS = banterd.BINARY.parent / "protocols"
+
+
+class BuiltInAsObject(DaemonTest):
+    """Each built-in protocol holds the same conversation when it is loaded."""
+
+    def connect_loaded(self, name, file_name, **options):
+        daemon = self.start(server(protocol_path=PROTOCOLS)
+                            + listener("loaded", file_name, **options),
+                            files={"jokes.txt": "Tank: You're welcome!\n",
+                                   "quotes.txt": "Less is more.\n"})
+        self.assertEqual(daemon.wait("listening")["protocol"], name)
+        return self.connect(daemon, "loaded")
+
+    def test_echo(self):
+        self.assert_echoes(self.connect_loaded("echo", "echo.so"), b"abc")
+
+    def test_discard(self):
+        client = self.connect_loaded("discard", "discard.so")
+        client.send(b"abc\n")
+        client.half_close()
+        self.assert_ended(client)
+
+    def test_chargen(self):
+        client = self.connect_loaded("chargen", "chargen.so")
+        first, second = client.receive_line(), client.receive_line()
+        self.assertEqual((len(first), first[1:72]), (74, second[:71]))
+
+    def test_qotd(self):
+        client = self.connect_loaded("qotd", "qotd.so", quotes="quotes.txt")
+        self.assertEqual(client.receive_all(), b"Less is more.\r\n")
+
+    def test_daytime(self):
+        client = self.connect_loaded("daytime", "daytime.so")
+        self.assertTrue(client.receive_all().endswith(b"\r\n"))
+
+    def test_knock_knock(self):
+        client = self.connect_loaded("knock-knock", "knock_knock.so", jokes="jokes.txt")
+        for heard, said in (("Knock! Knock!", "Who's there?"), ("Tank", "Tank who?"),
+                            ("You're welcome! Want another? (y/n)", "n"), ("Bye.", "")):
+            self.assertEqual(client.hear(), heard)
+            client.say(said)
+        self.assert_ended(client)
+
+    def test_an_object_may_be_named_by_its_path(self):
+        self.assert_echoes(self.connect_loaded("echo", PROTOCOLS / "echo.so"))
+
+    def test_an_object_goes_on_over_reloads(self):
+        config = server() + listener("loaded", PROTOCOLS / "echo.so")
+        daemon = self.start(config)
+        client = self.connect(daemon, "loaded")
+        for _ in range(5):
+            daemon.reload(config)
+            self.assert_echoes(client)
+        self.assert_echoes(self.connect(daemon, "loaded"))
+
+
+GOOD = """
+#include <banter/protocol.h>
+static void open(struct banter_client *client, void *session)
+{
+    (void)session;
+    banter_say(client, "hello");
+}
+%(before)s
+BANTER_PROTOCOL(mine) = {
+    .size = %(size)s, .abi_major = %(major)s, .abi_minor = %(minor)s,
+    .name = %(name)s, .summary = "a protocol of the tests", .open = open,
+    %(rest)s
+};
+"""
+
+
+class Refusals(DaemonTest):
+    """An object that is not in order is refused at start, with the reason."""
+
+    def setUp(self):
+        super().setUp()
+        directory = tempfile.TemporaryDirectory(prefix="banterd-")
+        self.addCleanup(directory.cleanup)
+        self.object = pathlib.Path(directory.name) / "mine.so"
+
+    def compile(self, *, before="", size="sizeof(struct banter_protocol)",
+                major="BANTER_ABI_MAJOR", minor="BANTER_ABI_MINOR", name='"mine"', rest=""):
+        modules.compile_text(GOOD % {"before": before, "size": size, "major": major,
+                                     "minor": minor, "name": name, "rest": rest}, self.object)
+
+    def assert_refused(self, *reasons):
+        status, log = self.start_fails(listener("mine", self.object))
+        self.assertEqual(status, 78)
+        self.assertRegex(log, r"banterd\.ini:\d+: .*mine\.so")
+        for reason in reasons:
+            self.assertRegex(log, reason)
+
+    def test_the_pattern_of_these_tests_is_in_order(self):
+        self.compile()
+        daemon = self.start(listener("mine", self.object))
+        self.assertEqual(self.connect(daemon, "mine").hear(), "hello")
+
+    def test_a_missing_object(self):
+        self.assert_refused("No such file|cannot open")
+
+    def test_a_file_that_is_no_object(self):
+        self.object.write_text("this is not an object\n" * 100)
+        self.assert_refused("invalid ELF header|not an ELF|not a shared object")
+
+    def test_a_truncated_object(self):
+        self.compile()
+        self.object.write_bytes(self.object.read_bytes()[:200])
+        self.assert_refused("too short|invalid|truncated|cannot read")
+
+    def test_an_object_without_a_protocol(self):
+        modules.compile_text("int nothing;\n", self.object)
+        self.assert_refused("banter_protocol")
+
+    def test_an_object_that_needs_what_the_host_has_not(self):
+        self.compile(before="void banter_teleport(void);\n"
+                     "void use(void);\nvoid use(void) { banter_teleport(); }")
+        self.assert_refused("banter_teleport")
+
+    def test_another_major_abi(self):
+        self.compile(major="BANTER_ABI_MAJOR + 1")
+        self.assert_refused(r"\b2\.0\b", r"\b1\b")
+
+    def test_a_newer_minor_abi(self):
+        self.compile(minor="BANTER_ABI_MINOR + 7")
+        self.assert_refused(r"\b1\.7\b")
+
+    def test_a_size_that_is_too_small(self):
+        self.compile(size="8")
+        self.assert_refused("size|short|small")
+
+    def test_a_size_larger_than_the_object_has(self):
+        self.compile(size="1 << 20")
+        self.assert_refused("size|short|small|large|beyond")
+
+    def test_a_symbol_that_is_no_struct(self):
+        modules.compile_text('const char banter_protocol[4] = "abc";\n', self.object)
+        self.assert_refused("size|short|small|ABI|bytes")
+
+    def test_bad_names(self):
+        for name in ("0", '""', '"Mine"', '"my protocol"'):
+            with self.subTest(name):
+                self.compile(name=name)
+                self.assert_refused("name")
+
+    def option(self, before="", **members):
+        row = {"name": '"volume"', "type": "BANTER_NUMBER", "offset": "0", "help": '"loudness"',
+               **members}
+        fields = ", ".join(f".{member} = {value}" for member, value in row.items())
+        self.compile(
+            before=before + f"static const struct banter_option options[] = {{{{ {fields} }}}};\n",
+            rest=".options = options, .option_count = 1, .settings_size = 8,")
+
+    def test_a_good_option(self):
+        self.option(fallback='"11"')
+        self.start(listener("mine", self.object, volume=3))
+
+    def test_options_without_a_name_or_with_a_bad_one(self):
+        for name in ("0", '""', '"Volume"', '"loud ness"'):
+            with self.subTest(name):
+                self.option(name=name)
+                self.assert_refused("option")
+
+    def test_an_option_of_no_known_type(self):
+        self.option(type="(enum banter_type)99")
+        self.assert_refused("option.* type")
+
+    def test_an_option_outside_the_settings(self):
+        self.option(offset="8")
+        self.assert_refused("option.* outside the settings")
+
+    def test_an_option_that_banterd_has_already(self):
+        self.option(name='"listen"')
+        self.assert_refused("listen")
+
+    def test_a_fallback_that_is_no_value(self):
+        self.option(fallback='"very loud"')
+        status, log = self.start_fails(listener("mine", self.object))
+        self.assertEqual(status, 78)
+        self.assertRegex(log, "volume.*very loud")
+
+    def test_a_choice_without_words(self):
+        self.option(type="BANTER_CHOICE")
+        self.assert_refused("option.* no words")
+
+    def test_options_that_are_counted_but_not_there(self):
+        self.compile(rest=".option_count = 3, .settings_size = 8,")
+        self.assert_refused("option")
+
+    def test_a_bad_object_at_a_reload_changes_nothing(self):
+        daemon = self.start(listener("echo"))
+        self.compile(major="BANTER_ABI_MAJOR + 1")
+        event = daemon.reload(daemon.config.read_text() + listener("mine", self.object))
+        self.assertEqual(event.name, "reload-failed")
+        self.assert_echoes(self.connect(daemon, "echo"))
+
+
+class OutOfTreeExample(DaemonTest):
+    """The example is built against an installed tree only, as a stranger would build it."""
+
+    def make(self, directory, *arguments, **environment):
+        result = subprocess.run(
+            ["make", "-s", "-C", str(directory), *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+            timeout=10 * banterd.PATIENCE, env={**os.environ, **environment})
+        self.assertEqual(result.returncode, 0, result.stdout)
+
+    def test_the_example_builds_by_pkg_config_and_talks(self):
+        holder = tempfile.TemporaryDirectory(prefix="banterd-")
+        self.addCleanup(holder.cleanup)
+        root = pathlib.Path(holder.name)
+        # As it is built, whatever it was built with: -o keeps make from building it again.
+        self.make(banterd.ROOT, "-o", "all", "install", f"DESTDIR={root}",
+                  f"OUT={os.path.relpath(banterd.BINARY.parent, banterd.ROOT)}")
+        example = root / "example"
+        example.mkdir()
+        for name in ("Makefile", "guess.c"):
+            (example / name).write_bytes((banterd.ROOT / "tests/example" / name).read_bytes())
+        pc_file = next(root.rglob("banter.pc"))
+        self.make(example, PKG_CONFIG_PATH=str(pc_file.parent), PKG_CONFIG_SYSROOT_DIR=str(root))
+
+        daemon = self.start(listener("guess", example / "guess.so"))
+        client = self.connect(daemon, "guess")
+        self.assertRegex(client.hear(), "a number from 1 to 100")
+        for guess in range(1, 101):
+            client.say(str(guess))
+            answer = client.hear()
+            if answer != "Higher.":
+                break
+        self.assertRegex(answer, "Yes")
+        self.assert_ended(client)

@@ -1,0 +1,132 @@
+"""The log: its lines, its levels, and a reader that does not read."""
+
+import re
+
+from banterd import Event, eventually
+from case import DaemonTest, listener, server
+from client import Client
+
+
+class Lines(DaemonTest):
+    def test_every_line_is_an_event_with_time_and_level(self):
+        daemon = self.start(server(log_level="debug") + listener("echo") + listener("knock-knock"))
+        client = self.connect(daemon, "knock-knock")
+        client.hear()
+        client.close()
+        daemon.closed(client)
+        daemon.reload()
+        daemon.reload("rubbish\n")
+        daemon.stop()
+        for line in daemon.lines:
+            self.assertIsNotNone(Event.parse(line), line)
+            self.assertIn(Event.parse(line).level, ("error", "warning", "notice", "info", "debug"))
+
+    def test_the_start_is_told_in_fixed_words(self):
+        daemon = self.start(server(workers=3) + listener("one", "echo", listen="127.0.0.1:0, [::1]:0")
+                            + listener("two", "daytime"))
+        events = [e for e in daemon.events if e.name == "listening"]
+        self.assertEqual([(e["listener"], e["protocol"], e.level) for e in events],
+                         [("one", "echo", "notice"), ("one", "echo", "notice"),
+                          ("two", "daytime", "notice")])
+        self.assertEqual(daemon.wait("ready").fields, {"listeners": "2", "workers": "3"})
+
+    def test_automatic_workers_are_at_least_one(self):
+        daemon = self.start(server(workers="auto") + listener("echo"))
+        self.assertGreaterEqual(int(daemon.wait("ready")["workers"]), 1)
+
+    def test_a_closed_client_has_all_its_fields_in_order(self):
+        daemon = self.start(listener("echo"))
+        client = self.connect(daemon, "echo")
+        self.assert_echoes(client)
+        client.close()
+        event = daemon.closed(client)
+        self.assertEqual(list(event.fields), ["id", "listener", "local", "remote", "reason",
+                                              "received", "sent", "lines", "duration"])
+
+    def test_a_level_leaves_out_what_is_below_it(self):
+        daemon = self.start(server(log_level="notice") + listener("echo"))
+        client = self.connect(daemon, "echo")
+        self.assert_echoes(client)
+        client.half_close()
+        self.assert_ended(client)
+        daemon.stop()
+        self.assertFalse(daemon.find("client-closed"))
+        self.assertTrue(daemon.find("stopped"))
+
+    def test_the_command_line_has_the_last_word_on_the_level(self):
+        daemon = self.prepare(server(log_level="error") + listener("echo"),
+                              arguments=["--log-level", "info"])
+        self.daemons.append(daemon)
+        daemon.start()
+        client = self.connect(daemon, "echo")
+        client.close()
+        daemon.closed(client)
+
+    def test_under_the_journal_the_priority_replaces_the_time(self):
+        daemon = self.prepare(listener("echo"))
+        daemon.spawn(journal=True)
+        daemon.read_log()
+        address = re.search(r"address=(\S+)", daemon.wait_line(r"^<5>(notice )?listening "))[1]
+        daemon.wait_line(r"^<5>(notice )?ready ")
+        self.connect_to(address).close()
+        daemon.wait_line(r"^<6>(info )?client-closed id=")
+        daemon.stop()
+        for line in daemon.lines:
+            self.assertRegex(line, r"^<[3-7]>[a-z]")
+
+    def test_another_stream_is_not_the_journal(self):
+        daemon = self.start(listener("echo"), environment={"JOURNAL_STREAM": "1:1"})
+        self.assertTrue(daemon.find("ready"))
+
+
+class StalledReader(DaemonTest):
+    """Nobody reads the log for a while."""
+
+    VISITS = 4000
+
+    def visit(self, endpoint, times):
+        for _ in range(times):
+            client = Client(endpoint)
+            self.assert_echoes(client, b"x")
+            client.close()
+
+    def start_unread(self):
+        daemon = self.prepare(server(drain_timeout="1s")
+                              + listener("echo", listen="unix:DIR/echo.sock"))
+        daemon.spawn()
+        endpoint = f"unix:{daemon.directory}/echo.sock"
+        self.wait_for_socket(daemon)
+        return daemon, endpoint
+
+    def wait_for_socket(self, daemon):
+        def answers():
+            try:
+                Client(f"unix:{daemon.directory}/echo.sock").close()
+            except (ConnectionRefusedError, FileNotFoundError):
+                return False
+            return True
+        eventually(answers, "the daemon answers")
+
+    def test_service_goes_on_and_what_was_dropped_is_counted(self):
+        daemon, endpoint = self.start_unread()
+        self.visit(endpoint, self.VISITS)
+        daemon.read_log()
+        dropped = daemon.wait("log-dropped")
+        self.assertEqual(dropped.level, "warning")
+        daemon.stop()
+        count = sum(int(event["count"]) for event in daemon.find("log-dropped"))
+        self.assertGreater(count, 0)
+        self.assertEqual(len(daemon.find("client-closed")) + count, self.VISITS + 1)
+        for line in daemon.lines:
+            self.assertIsNotNone(Event.parse(line), line)
+
+    def test_the_daemon_ends_although_nobody_reads(self):
+        daemon, endpoint = self.start_unread()
+        self.visit(endpoint, self.VISITS)
+        daemon.stop()
+
+    def test_service_goes_on_when_the_reader_has_gone(self):
+        daemon, endpoint = self.start_unread()
+        daemon.stop_reading_log()
+        self.visit(endpoint, 100)
+        daemon.stop()

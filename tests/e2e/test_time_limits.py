@@ -1,0 +1,120 @@
+"""Clients that are too slow: idle, in the middle of a line, or not reading."""
+
+import select
+import time
+
+from case import DaemonTest, listener
+
+
+class TimeLimits(DaemonTest):
+    def assert_cut_off(self, daemon, client, reason, told, at_least):
+        """The client was told that, and closed for that reason, not before its time."""
+        self.assertRegex(client.receive_all(), told)
+        event = self.assert_closed(daemon, client, reason)
+        self.assertGreaterEqual(float(event["duration"].removesuffix("s")), at_least)
+
+    def test_a_silent_client_is_closed(self):
+        daemon = self.start(listener("echo", idle_timeout="300ms"))
+        client = self.connect(daemon, "echo")
+        self.assert_cut_off(daemon, client, "idle-timeout", rb"\A\Z", 0.29)
+
+    def test_a_silent_client_of_a_line_protocol_is_told_why(self):
+        daemon = self.start(listener("knock-knock", idle_timeout="300ms"))
+        client = self.connect(daemon, "knock-knock")
+        self.assertEqual(client.hear(), "Knock! Knock!")
+        self.assert_cut_off(daemon, client, "idle-timeout", rb"\A[ -~]+\r\n\Z", 0.29)
+
+    def test_many_silent_clients_are_all_closed(self):
+        daemon = self.start(listener("echo", idle_timeout="300ms"))
+        for _ in range(100):
+            self.connect(daemon, "echo")
+        daemon.wait_all(100, "client-closed", reason="idle-timeout")
+
+    def test_a_client_that_talks_is_not_idle(self):
+        daemon = self.start(listener("echo", idle_timeout="500ms"))
+        # On a machine that stalls, the client may be idle indeed: then it proves nothing.
+        for _ in range(10):
+            client = self.connect(daemon, "echo")
+            if self.talk(client, 1.2) < 0.4:
+                break
+        else:
+            self.fail("this machine is too slow for this test")
+        self.assertFalse(daemon.find("client-closed", remote=client.name))
+        self.assert_ended(client)
+        event = self.assert_closed(daemon, client, "idle-timeout")
+        self.assertGreaterEqual(float(event["duration"].removesuffix("s")), 1.6)
+
+    def talk(self, client, seconds):
+        """Talks for some time, and returns the longest silence in it; 1 if it was cut off."""
+        longest = 0
+        started = last = time.monotonic()
+        while last - started < seconds:
+            try:
+                self.assert_echoes(client, b"x")
+            except (AssertionError, OSError):
+                return 1
+            now = time.monotonic()
+            longest, last = max(longest, now - last), now
+        return longest
+
+    def test_an_unfinished_line_has_a_deadline_that_more_bytes_do_not_move(self):
+        daemon = self.start(listener("knock-knock", line_timeout="500ms"))
+        client = self.connect(daemon, "knock-knock")
+        self.assertEqual(client.hear(), "Knock! Knock!")
+        started = time.monotonic()
+        while not select.select([client.socket], [], [], 0.05)[0]:
+            client.send(b"x")
+            self.assertLess(time.monotonic() - started, 20, "a line may trickle for ever")
+        told = client.hear()
+        self.assertTrue(told.isprintable() and told, told)
+        event = self.assert_closed(daemon, client, "line-timeout")
+        self.assertGreaterEqual(float(event["duration"].removesuffix("s")), 0.49)
+        self.assertEqual(event["lines"], "0")
+
+    def test_finished_lines_have_no_line_deadline(self):
+        daemon = self.start(listener("knock-knock", line_timeout="200ms", idle_timeout="1s"))
+        client = self.connect(daemon, "knock-knock")
+        client.say("Come in!")
+        self.assertEqual(client.hear(), "Knock! Knock!")
+        client.hear()
+        client.hear()
+        self.assert_closed(daemon, client, "idle-timeout")
+
+    def test_raw_protocols_have_no_line_deadline(self):
+        daemon = self.start(listener("echo", line_timeout="200ms", idle_timeout="1s"))
+        client = self.connect(daemon, "echo")
+        self.assert_echoes(client, b"an unfinished line")
+        self.assert_ended(client)
+        self.assert_closed(daemon, client, "idle-timeout")
+
+    def test_a_client_that_does_not_read_is_closed(self):
+        daemon = self.start(listener("chargen", write_timeout="300ms"))
+        client = self.connect(daemon, "chargen")
+        event = daemon.closed(client)
+        self.assertEqual(event["reason"], "write-timeout")
+        self.assertGreaterEqual(float(event["duration"].removesuffix("s")), 0.29)
+
+    def test_a_client_that_reads_slowly_is_not_closed(self):
+        daemon = self.start(listener("chargen", write_timeout="1s"))
+        self.read_slowly(daemon, 2)
+        self.assertFalse(daemon.find("client-closed"))
+
+    def test_a_client_that_only_reads_is_not_idle(self):
+        daemon = self.start(listener("chargen", idle_timeout="500ms"))
+        self.read_slowly(daemon, 1.2)
+        self.assertFalse(daemon.find("client-closed"))
+
+    def read_slowly(self, daemon, seconds):
+        client = self.connect(daemon, "chargen", receive_buffer=65536)
+        started = time.monotonic()
+        while time.monotonic() - started < seconds:
+            select.select([], [], [], 0.02)
+            client.receive(200_000)
+
+    def test_zero_is_never(self):
+        daemon = self.start(
+            listener("echo", idle_timeout="0", line_timeout="0", write_timeout="0")
+            + listener("clock", "echo", idle_timeout="500ms"))
+        client = self.connect(daemon, "echo")
+        self.assert_ended(self.connect(daemon, "clock"))
+        self.assert_echoes(client)
