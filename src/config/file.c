@@ -146,16 +146,11 @@ static bool is_control(const unsigned char *text, size_t length)
     return text[0] == 0xc2 && text[1] < 0xa0;
 }
 
-unsigned file_check_text(struct banter_file *file, const char **why)
+unsigned file_check_text(const struct banter_file *file, const char **why)
 {
-    const size_t mark = strlen(BYTE_ORDER_MARK);
     unsigned line = 1;
     size_t length;
 
-    if (file->length >= mark && memcmp(file->text, BYTE_ORDER_MARK, mark) == 0) {
-        file->text += mark;
-        file->length -= mark;
-    }
     for (size_t at = 0; at < file->length; at += length) {
         const unsigned char *text = (const unsigned char *)file->text + at;
 

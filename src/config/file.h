@@ -24,10 +24,10 @@ __attribute__((warn_unused_result)) int file_read(const char *path, struct arena
 
 /*
  * Holds a file that was read to what a text file may be: UTF-8, and no control characters but tabs
- * and line endings; a byte order mark is taken off. Returns 0, or the number of the first line that
- * is not so, with the reason in `why`.
+ * and line endings. Returns 0, or the number of the first line that is not so, with the reason in
+ * `why`.
  */
-unsigned file_check_text(struct banter_file *file, const char **why);
+unsigned file_check_text(const struct banter_file *file, const char **why);
 
 /*
  * The absolute form of `path`, where a relative one starts at the directory of the file `beside`.

@@ -43,30 +43,32 @@ static int write_all(int fd, const char *bytes, size_t length)
 static dictionary *parse(const char *text, size_t length)
 {
     int fd = memfd_create("banterd.ini", MFD_CLOEXEC);
-    dictionary *read = NULL;
-    char path[32];
+    dictionary *parsed = NULL;
 
     if (fd < 0)
         return NULL;
     if (write_all(fd, text, length) == 0) {
+        char path[32];
+
         snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
         iniparser_set_error_callback(keep_silent);
-        read = iniparser_load(path);
+        parsed = iniparser_load(path);
     }
     close(fd);
-    return read;
+    return parsed;
 }
 
 /* Holds the value of a key against what iniparser makes of it. */
-static void confirm_key(const char *path, const dictionary *read, const struct ini_section *section,
-                        const struct ini_key *key, struct report *report)
+static void confirm_key(const char *path, const dictionary *parsed,
+                        const struct ini_section *section, const struct ini_key *key,
+                        struct report *report)
 {
     char name[2 * INI_LINE_MAX + 2];
     const char *value;
 
     /* Strings only: iniparser_getboolean() and its like crash on some names (CVE-2023-33461). */
     snprintf(name, sizeof(name), "%s:%s", section->name, key->name);
-    value = iniparser_getstring(read, name, NULL);
+    value = iniparser_getstring(parsed, name, NULL);
     if (value != NULL && strcmp(value, key->value) == 0)
         return;
     report_add(report, path, key->line, "iniparser reads '%s' as '%s', not as '%s'", key->name,
@@ -76,19 +78,19 @@ static void confirm_key(const char *path, const dictionary *read, const struct i
 static void confirm(const char *path, const char *text, size_t length, const struct ini *ini,
                     struct report *report)
 {
-    dictionary *read = parse(text, length);
+    dictionary *parsed = parse(text, length);
 
-    if (read == NULL) {
+    if (parsed == NULL) {
         report_add(report, path, 0, "iniparser cannot read it; it needs memory, and /proc");
         return;
     }
-    if ((size_t)read->n != ini->entries)
+    if ((size_t)parsed->n != ini->entries)
         report_add(report, path, 0, "iniparser finds %zu sections and keys, where there are %zu",
-                   (size_t)read->n, ini->entries);
+                   (size_t)parsed->n, ini->entries);
     for (const struct ini_section *section = ini->sections; section; section = section->next)
         for (const struct ini_key *key = section->keys; key != NULL; key = key->next)
-            confirm_key(path, read, section, key, report);
-    iniparser_freedict(read);
+            confirm_key(path, parsed, section, key, report);
+    iniparser_freedict(parsed);
 }
 
 struct ini *ini_read(const char *path, struct arena *arena, struct report *report)

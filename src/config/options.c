@@ -87,9 +87,11 @@ struct setting {
 
 const struct banter_option *options_find(struct option_table table, const char *name)
 {
+    const struct banter_option *rows = table.rows;
+
     for (size_t i = 0; i < table.count; i++)
-        if (strcmp(table.rows[i].name, name) == 0)
-            return &table.rows[i];
+        if (strcmp(rows[i].name, name) == 0)
+            return &rows[i];
     return NULL;
 }
 

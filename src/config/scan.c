@@ -90,7 +90,7 @@ static void trim_end(char *text)
 /* Lower case, single blanks, none at the ends; whether the name was so already. */
 static bool tidy(char *name)
 {
-    bool tidy = true;
+    bool was_tidy = true;
     char *to = name;
 
     for (const char *from = name; *from != '\0'; from++) {
@@ -100,12 +100,12 @@ static bool tidy(char *name)
 
         if (byte >= 'A' && byte <= 'Z')
             byte = (char)(byte - 'A' + 'a');
-        tidy &= !dropped && byte == *from;
+        was_tidy &= !dropped && byte == *from;
         if (!dropped)
             *to++ = byte;
     }
     *to = '\0';
-    return tidy;
+    return was_tidy;
 }
 
 static const struct ini_section *find_section(const struct scanner *scanner, const char *name)

@@ -10,6 +10,7 @@
     ROW(address)                                                                                   \
     ROW(admission)                                                                                 \
     ROW(arena)                                                                                     \
+    ROW(config)                                                                                    \
     ROW(deadlines)                                                                                 \
     ROW(line)                                                                                      \
     ROW(quantity)                                                                                  \
