@@ -22,8 +22,8 @@ TEXT      := line telnet address quantity suggest report arena
 
 SOURCES   := main $(SERVER:%=server/%) $(NET:%=net/%) $(OPS:%=ops/%) $(CONFIG:%=config/%) \
              $(HOST:%=protocols/%) $(PROTOCOLS:%=protocols/%) $(TEXT:%=text/%)
-UNIT      := main splits test_line test_telnet test_address test_quantity test_suggest \
-             test_report test_arena test_admission test_deadlines
+UNIT      := main splits test_line test_telnet test_address test_config test_quantity \
+             test_suggest test_report test_arena test_admission test_deadlines
 MANUALS   := banterd.8 banterd.ini.5 banter-protocol.3
 UNITS     := banterd.service banterd@.service
 
@@ -55,13 +55,14 @@ LIBRARIES     = $(shell pkg-config --libs libevent_core) -liniparser -ldl
 CHECK_FLAGS   = $(shell pkg-config --cflags check)
 CHECK         = $(shell pkg-config --libs check)
 
-# What depends on where things are installed.
+# What depends on where things are installed. The manual pages name the default directories, to be
+# readable as they stand; other files have @NAME@.
 PATHS     := -DSYSCONFDIR='"$(SYSCONFDIR)"' -DPROTOCOL_DIR='"$(LIBDIR)/banterd"' \
              -DBANTERD_VERSION='"$(VERSION)"'
-SET_PATHS := sed -e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
-             -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' \
-             -e 's|@VERSION@|$(VERSION)|g' -e 's|/usr/local/etc/|$(SYSCONFDIR)/|g' \
-             -e 's|/usr/local/lib/|$(LIBDIR)/|g'
+SET_PATHS := sed -e 's|/usr/local/etc/|$(SYSCONFDIR)/|g' -e 's|/usr/local/lib/|$(LIBDIR)/|g' \
+             -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
+             -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' -e 's|@SBINDIR@|$(SBINDIR)|g' \
+             -e 's|@VERSION@|$(VERSION)|g'
 
 Q   := $(if $(V),,@)
 say  = $(if $(V),,@printf '  %-3s %s\n' $(1))
@@ -161,10 +162,12 @@ check-exports: $(OUT)/banterd
 	tests/install/exports $(OUT)/banterd
 
 check-asan: | build-tools ## run the unit and daemon tests under AddressSanitizer and UBSan
-	$(MAKE) SAN=address check-unit check-e2e
+	@$(MAKE) --no-print-directory SAN=address check-unit
+	@$(MAKE) --no-print-directory SAN=address check-e2e
 
 check-tsan: | build-tools ## run the unit and daemon tests under ThreadSanitizer
-	$(MAKE) SAN=thread check-unit check-e2e
+	@$(MAKE) --no-print-directory SAN=thread check-unit
+	@$(MAKE) --no-print-directory SAN=thread check-e2e
 
 check-compilers: | lint-tools ## build with gcc and with clang, each warning an error
 	$(MAKE) OUT=build/gcc CC=gcc WERROR=1 all build/gcc/unit-tests
