@@ -53,6 +53,14 @@ class CommandLine(DaemonTest):
     def test_check_accepts_a_good_configuration_and_binds_nothing(self):
         self.assertEqual(self.run_ok("-c", self.config, "--check"), "")
 
+    def test_the_shipped_configuration_is_a_good_one(self):
+        shipped = banterd.ROOT / "conf/banterd.ini"
+        self.assertEqual(self.run_ok("-c", shipped, "--check"), "")
+        dumped = self.run_ok("-c", shipped, "--dump-config")
+        for line in ("[listener echo]", "listen = 127.0.0.1:7007, [::1]:7007",
+                     "[listener knock-knock]", "listen = 127.0.0.1:4444, [::1]:4444"):
+            self.assertIn(f"{line}\n", dumped)
+
     def test_check_reports_every_error_with_its_line(self):
         self.config.write_text("[server]\nworkers = many\n\n[listener echo]\nprotcol = echo\n"
                                "protocol = echo\nlisten = 127.0.0.1:0\n")

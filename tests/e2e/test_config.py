@@ -346,18 +346,14 @@ DIR/words.txt:4: '' is not three letters
 
     def test_files_that_are_none(self):
         self.compile()
-        self.write_options("extra = words\n")
-        path = self.directory / "words"
-        reasons = {"Is a directory": path.mkdir, "Not a regular file": lambda: os.mkfifo(path),
-                   "Larger than 1 MiB": lambda: path.write_bytes(bytes(1024 * 1024 + 1))}
-        for reason, make in reasons.items():
-            with self.subTest(reason):
-                make()
-                self.assert_refused(f"FILE:4: extra = words: DIR/words: {reason}\n")
-                if path.is_dir():
-                    path.rmdir()
-                else:
-                    path.unlink()
+        (self.directory / "folder").mkdir()
+        os.mkfifo(self.directory / "pipe")
+        (self.directory / "large").write_bytes(bytes(1024 * 1024 + 1))
+        for name, reason in {"folder": "Is a directory", "pipe": "Not a regular file",
+                             "large": "Larger than 1 MiB"}.items():
+            with self.subTest(name):
+                self.write_options(f"extra = {name}\n")
+                self.assert_refused(f"FILE:4: extra = {name}: DIR/{name}: {reason}\n")
 
     def test_a_file_that_is_no_text(self):
         self.compile()

@@ -211,7 +211,10 @@ class SocketOptions(DaemonTest):
         daemon = self.start(listener("echo"))
         client = self.connect(daemon, "echo")
         self.assert_echoes(client)
-        self.assertEqual(nodelay_of_accepted(daemon, client), 1)
+        try:
+            self.assertEqual(nodelay_of_accepted(daemon, client), 1)
+        except PermissionError:
+            self.skipTest("this machine keeps processes from looking at each other's sockets")
 
 
 def nodelay_of_accepted(daemon, client):
@@ -222,7 +225,7 @@ def nodelay_of_accepted(daemon, client):
         for number in os.listdir(f"/proc/{daemon.pid}/fd"):
             fd = libc.syscall(438, process, int(number), 0)     # pidfd_getfd
             if fd < 0:
-                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+                raise OSError(ctypes.get_errno(), "pidfd_getfd")
             try:
                 theirs = socket.socket(fileno=fd)
             except OSError:

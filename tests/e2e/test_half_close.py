@@ -28,9 +28,9 @@ class HalfClose(DaemonTest):
         self.assertTrue(client.receive_all() == MEGABYTE)
 
     def test_a_client_that_has_finished_and_does_not_read_is_closed(self):
-        daemon = self.start(listener("echo", max_output="64M", write_timeout="500ms"))
+        daemon = self.start(listener("echo", max_output="64M", write_timeout="3s"))
         client = self.connect(daemon, "echo", receive_buffer=4096)
-        client.send(MEGABYTE * 16)
+        client.send(MEGABYTE * 8)
         client.half_close()
         self.assert_closed(daemon, client, "write-timeout")
 

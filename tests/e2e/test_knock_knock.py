@@ -38,6 +38,16 @@ class KnockKnock(DaemonTest):
         self.assertEqual(self.client.hear(), "Bye.")
         self.assert_ended(self.client)
 
+    def new_client(self):
+        """A new client: the joke of the old one is spoilt."""
+        self.client.close()
+        self.client = self.connect(self.daemon, "knock-knock")
+
+    def assert_corrected(self, expected):
+        line = self.client.hear()
+        self.assertIn(expected, line)
+        self.assertTrue(line.endswith("Knock! Knock!"), line)
+
     def test_a_whole_joke(self):
         self.assertIn(self.hear_joke(), JOKES)
         self.client.say("n")
@@ -61,17 +71,7 @@ class KnockKnock(DaemonTest):
                 self.assertIn(clue, JOKES)
                 self.client.say("and now something wrong")
                 self.assert_corrected(f"{clue} who?")
-                self.client = self.again()
-
-    def again(self):
-        """A new client: the joke of the old one is spoilt."""
-        self.client.close()
-        return self.connect(self.daemon, "knock-knock")
-
-    def assert_corrected(self, expected):
-        line = self.client.hear()
-        self.assertIn(expected, line)
-        self.assertTrue(line.endswith("Knock! Knock!"), line)
+                self.new_client()
 
     def test_the_clue_in_many_spellings(self):
         for spelling in ("{} who?", "{} WHO?", "  {} who", "{} who!", "{} who.\r", "{} who ?",
@@ -112,7 +112,7 @@ class KnockKnock(DaemonTest):
                 self.hear_joke()
                 self.client.say(spelling)
                 self.assert_bye()
-                self.client = self.again()
+                self.new_client()
 
     def test_pipelined_answers_are_all_answered(self):
         self.client.send(b"Who's there?\r\nnonsense\r\nWho's there?\r\n")

@@ -22,7 +22,8 @@ class Lines(DaemonTest):
             self.assertIn(Event.parse(line).level, ("error", "warning", "notice", "info", "debug"))
 
     def test_the_start_is_told_in_fixed_words(self):
-        daemon = self.start(server(workers=3) + listener("one", "echo", listen="127.0.0.1:0, [::1]:0")
+        daemon = self.start(server(workers=3)
+                            + listener("one", "echo", listen="127.0.0.1:0, [::1]:0")
                             + listener("two", "daytime"))
         events = [e for e in daemon.events if e.name == "listening"]
         self.assertEqual([(e["listener"], e["protocol"], e.level) for e in events],

@@ -36,7 +36,7 @@ class Reload(DaemonTest):
 
     def test_a_listener_is_removed_and_its_clients_go_on(self):
         echo = listener("echo")
-        daemon = self.start(echo + listener("early", "echo", idle_timeout="1s"))
+        daemon = self.start(echo + listener("early", "echo", idle_timeout="2s"))
         client = self.connect(daemon, "early")
         self.assert_echoes(client)
         endpoint = daemon.endpoint("early")
@@ -69,7 +69,7 @@ class Reload(DaemonTest):
         old = self.connect(daemon, "echo")
         self.assert_echoes(old)
         daemon.reload(self.config(
-            listener("echo", listen=f"127.0.0.1:{port}", idle_timeout="300ms", max_clients=2)))
+            listener("echo", listen=f"127.0.0.1:{port}", idle_timeout="1s", max_clients=2)))
         new = self.connect(daemon, "echo")
         self.assert_echoes(new)
         self.assert_ended(self.connect(daemon, "echo"))
@@ -291,12 +291,13 @@ class PendingConnects(DaemonTest):
         self.reload_with_pending(config, config)
 
     def test_they_survive_a_change_of_limits(self):
-        self.reload_with_pending(server(workers=1) + listener("echo"),
-                                 server(workers=1) + listener("echo", max_line=100, idle_timeout="1m"))
+        self.reload_with_pending(
+            server(workers=1) + listener("echo"),
+            server(workers=1) + listener("echo", max_line=100, idle_timeout="1m"))
 
     def test_they_survive_when_a_listener_is_added(self):
-        self.reload_with_pending(server(workers=1) + listener("echo"),
-                                 server(workers=1) + listener("other", "echo") + listener("echo"))
+        config = server(workers=1) + listener("echo")
+        self.reload_with_pending(config, config + listener("other", "echo"))
 
     def test_they_are_served_even_when_their_listener_goes(self):
         self.reload_with_pending(server(workers=1) + listener("echo") + listener("stays", "echo"),

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shlex
 import subprocess
 
 from banterd import PATIENCE, ROOT
@@ -9,10 +10,10 @@ from banterd import PATIENCE, ROOT
 HERE = pathlib.Path(__file__).resolve().parent
 
 
-def compile_object(source, target, *flags):
+def compile_object(source, target):
     """Builds a shared object; `source` is the path of a C file."""
     subprocess.run(
-        [os.environ.get("CC", "cc"), "-shared", "-fPIC", f"-I{ROOT / 'src'}", *flags,
+        [*shlex.split(os.environ.get("CC", "cc")), "-shared", "-fPIC", f"-I{ROOT / 'src'}",
          "-o", str(target), str(source)],
         check=True, timeout=PATIENCE,
     )
@@ -25,8 +26,8 @@ def compile_module(name, directory):
     return target
 
 
-def compile_text(text, target, *flags):
+def compile_text(text, target):
     """Builds a shared object from C text."""
     source = pathlib.Path(target).with_suffix(".c")
     source.write_text(text, encoding="utf-8")
-    compile_object(source, target, *flags)
+    compile_object(source, target)
