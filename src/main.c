@@ -118,8 +118,9 @@ static struct config *load(const char *path)
 {
     struct report report = {0};
     struct config *config = config_load(path, &report);
-    for (size_t i = 0; i < report.count; i++)
-        log_plain(LOG_ERROR, report.messages[i]);
+    const char *message;
+    for (size_t i = 0; (message = report_message(&report, i)); i++)
+        log_plain(LOG_ERROR, message);
     report_fini(&report);
     return config;
 }

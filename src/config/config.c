@@ -31,9 +31,9 @@ static const char *resolve(const struct reader *reader, const char *name, const 
                            unsigned line)
 {
     const char *absolute = file_beside(reader->path, path, reader->arena);
-    const char *why = absolute == NULL ? strerror(errno) : ini_refuses(name, absolute);
+    const char *why = !absolute ? strerror(errno) : ini_refuses(name, absolute);
 
-    if (why == NULL)
+    if (!why)
         return absolute;
     refuse(reader, line, "%s = %s: %s", name, path, why);
     return NULL;
@@ -46,9 +46,9 @@ static void read_server(const struct reader *reader, const struct ini_section *s
     struct scope scope = {.table = server_options, .base = config};
 
     section_read(reader, section, &scope, 1, true);
-    if (config->protocol_path != NULL)
+    if (config->protocol_path)
         config->protocol_path =
-            resolve(reader, "protocol-path", config->protocol_path, path != NULL ? path->line : 0);
+            resolve(reader, "protocol-path", config->protocol_path, path ? path->line : 0);
 }
 
 static void check_name(const struct reader *reader, const struct listener_config *listener)
@@ -97,7 +97,7 @@ static const struct ini_key *find_filled(const struct ini_section *section, cons
 {
     const struct ini_key *key = ini_find(section, name);
 
-    return key != NULL && key->value != NULL && *key->value == '\0' ? NULL : key;
+    return key && key->value && *key->value == '\0' ? NULL : key;
 }
 
 /* Sets the protocol; returns its name, a path being absolute, or NULL when there is none. */
@@ -109,17 +109,17 @@ static const char *find_protocol(const struct reader *reader, const struct ini_s
     const char *name;
     char why[512];
 
-    if (key == NULL) {
+    if (!key) {
         refuse(reader, section->line, "[%s] has no protocol; write protocol = NAME", section->name);
         return NULL;
     }
     name = key->value;
-    if (name != NULL && strchr(name, '/') != NULL)
+    if (name && strchr(name, '/') != NULL)
         name = resolve(reader, key->name, name, key->line);
-    if (name == NULL || config->protocol_path == NULL)
+    if (!name || !config->protocol_path)
         return NULL;
     protocol = registry_find(name, config->protocol_path, why, sizeof(why));
-    if (protocol == NULL) {
+    if (!protocol) {
         refuse_protocol(reader, key, why);
         return NULL;
     }
@@ -181,7 +181,7 @@ static char *next_item(char **list)
     char *item = strsep(list, ",");
     size_t length;
 
-    if (item == NULL)
+    if (!item)
         return NULL;
     item += strspn(item, BLANKS);
     length = strlen(item);
@@ -198,15 +198,15 @@ static void read_addresses(const struct reader *reader, const struct ini_section
     char *list;
     char *item;
 
-    if (key == NULL)
+    if (!key)
         refuse(reader, section->line, "[%s] has no address; write listen = ADDRESS:PORT",
                section->name);
-    if (key == NULL || key->value == NULL)
+    if (!key || !key->value)
         return;
     list = arena_copy(reader->arena, key->value, strlen(key->value));
     listener->addresses =
         arena_alloc(reader->arena, count_items(key->value) * sizeof(struct address));
-    if (list == NULL || listener->addresses == NULL) {
+    if (!list || !listener->addresses) {
         refuse_no_memory(reader);
         return;
     }
@@ -221,12 +221,12 @@ static void read_options(const struct reader *reader, const struct ini_section *
     const struct banter_protocol *protocol = listener->protocol;
     struct scope scopes[2] = {{.table = listener_options, .base = listener}};
 
-    if (protocol == NULL) {
+    if (!protocol) {
         section_read(reader, section, scopes, 1, false);
         return;
     }
     listener->settings = arena_alloc(reader->arena, protocol->settings_size);
-    if (listener->settings == NULL) {
+    if (!listener->settings) {
         refuse_no_memory(reader);
         return;
     }
@@ -250,7 +250,7 @@ static void read_listener(const struct reader *reader, const struct ini_section 
     protocol_name = find_protocol(reader, section, config, listener);
     read_addresses(reader, section, config, listener);
     read_options(reader, section, listener);
-    if (protocol_name != NULL)
+    if (protocol_name)
         listener->protocol_name = protocol_name;
 }
 
@@ -261,14 +261,14 @@ static void refuse_section(const struct reader *reader, const struct ini_section
     const char *rest = section->name + length;
     struct hint hint;
 
-    if (word == NULL) {
+    if (!word) {
         refuse_no_memory(reader);
         return;
     }
     hint_init(&hint, word);
     hint_consider(&hint, SERVER);
     hint_consider(&hint, LISTENER);
-    if (hint.name == NULL)
+    if (!hint.name)
         refuse(reader, section->line, "unknown section [%s]; write [server] or [listener NAME]",
                section->name);
     else if (strcmp(hint.name, SERVER) == 0)
@@ -296,7 +296,7 @@ static const struct ini_section *find_server(const struct ini *ini)
 {
     const struct ini_section *section = ini->sections;
 
-    while (section != NULL && strcmp(section->name, SERVER) != 0)
+    while (section && strcmp(section->name, SERVER) != 0)
         section = section->next;
     return section;
 }
@@ -306,15 +306,15 @@ static void read_sections(const struct reader *reader, const struct ini *ini, st
     const struct ini_section *section;
     size_t count = 0;
 
-    for (section = ini->sections; section != NULL; section = section->next)
+    for (section = ini->sections; section; section = section->next)
         count++;
     config->listeners = arena_alloc(reader->arena, count * sizeof(struct listener_config));
-    if (config->listeners == NULL) {
+    if (!config->listeners) {
         refuse_no_memory(reader);
         return;
     }
     read_server(reader, find_server(ini), config);
-    for (section = ini->sections; section != NULL; section = section->next)
+    for (section = ini->sections; section; section = section->next)
         read_section(reader, section, config);
     if (config->listener_count == 0 && !report_failed(reader->report))
         refuse(reader, 0, "there is no [listener NAME] section");
@@ -323,11 +323,11 @@ static void read_sections(const struct reader *reader, const struct ini *ini, st
 static struct config *config_new(const char *path)
 {
     struct arena *arena = arena_new();
-    struct config *config = arena != NULL ? arena_alloc(arena, sizeof(*config)) : NULL;
+    struct config *config = arena ? arena_alloc(arena, sizeof(*config)) : NULL;
 
-    if (config != NULL)
+    if (config)
         config->path = arena_copy(arena, path, strlen(path));
-    if (config == NULL || config->path == NULL) {
+    if (!config || !config->path) {
         arena_free(arena);
         return NULL;
     }
@@ -342,13 +342,13 @@ struct config *config_load(const char *path, struct report *report)
     struct reader reader;
     const struct ini *ini;
 
-    if (config == NULL) {
+    if (!config) {
         report_add(report, path, 0, "%s", strerror(ENOMEM));
         return NULL;
     }
     reader = (struct reader){.path = config->path, .arena = config->arena, .report = report};
     ini = ini_read(config->path, config->arena, report);
-    if (ini != NULL)
+    if (ini)
         read_sections(&reader, ini, config);
     if (report_failed(report)) {
         config_unref(config);
@@ -365,7 +365,7 @@ struct config *config_ref(struct config *config)
 
 void config_unref(struct config *config)
 {
-    if (config == NULL)
+    if (!config)
         return;
     /* Whoever frees it must see what the others did with it before they let go. */
     if (atomic_fetch_sub_explicit(&config->references, 1, memory_order_acq_rel) == 1)

@@ -81,7 +81,7 @@ static int read_open(int fd, struct arena *arena, struct banter_file *file, cons
     /* One byte more than the file has: for the NUL, and it shows a file that grows just now. */
     size = (size_t)status.st_size + 1;
     file->text = arena_alloc(arena, size);
-    if (file->text == NULL)
+    if (!file->text)
         return refuse(ENOMEM, strerror(ENOMEM), why);
     count = read_all(fd, file->text, size);
     if (count < 0)
@@ -170,7 +170,7 @@ static const char *join(const char *directory, size_t length, const char *path, 
     size_t size = length + 1 + strlen(path) + 1;
     char *joined = arena_alloc(arena, size);
 
-    if (joined != NULL)
+    if (joined)
         snprintf(joined, size, "%.*s%s%s", (int)length, directory, slash, path);
     return joined;
 }
@@ -183,7 +183,7 @@ static const char *absolute(const char *path, struct arena *arena)
     if (*path == '/')
         return path;
     directory = getcwd(NULL, 0);
-    if (directory == NULL)
+    if (!directory)
         return NULL;
     joined = join(directory, strlen(directory), path, arena);
     free(directory);
@@ -196,7 +196,7 @@ const char *file_beside(const char *beside, const char *path, struct arena *aren
 
     while (strncmp(path, "./", 2) == 0)
         path += 2;
-    if (*path != '/' && slash != NULL)
+    if (*path != '/' && slash)
         path = join(beside, (size_t)(slash - beside) + 1, path, arena);
-    return path == NULL ? NULL : absolute(path, arena);
+    return !path ? NULL : absolute(path, arena);
 }

@@ -24,7 +24,7 @@ void hint_consider(struct hint *hint, const char *name)
 
 const char *hint_text(struct hint *hint)
 {
-    if (hint->name != NULL)
+    if (hint->name)
         snprintf(hint->text, sizeof(hint->text), "; did you mean '%s'?", hint->name);
     return hint->text;
 }

@@ -69,10 +69,10 @@ static void confirm_key(const char *path, const dictionary *parsed,
     /* Strings only: iniparser_getboolean() and its like crash on some names (CVE-2023-33461). */
     snprintf(name, sizeof(name), "%s:%s", section->name, key->name);
     value = iniparser_getstring(parsed, name, NULL);
-    if (value != NULL && strcmp(value, key->value) == 0)
+    if (value && strcmp(value, key->value) == 0)
         return;
     report_add(report, path, key->line, "iniparser reads '%s' as '%s', not as '%s'", key->name,
-               value != NULL ? value : "", key->value);
+               value ? value : "", key->value);
 }
 
 static void confirm(const char *path, const char *text, size_t length, const struct ini *ini,
@@ -80,7 +80,7 @@ static void confirm(const char *path, const char *text, size_t length, const str
 {
     dictionary *parsed = parse(text, length);
 
-    if (parsed == NULL) {
+    if (!parsed) {
         report_add(report, path, 0, "iniparser cannot read it; it needs memory, and /proc");
         return;
     }
@@ -88,7 +88,7 @@ static void confirm(const char *path, const char *text, size_t length, const str
         report_add(report, path, 0, "iniparser finds %zu sections and keys, where there are %zu",
                    (size_t)parsed->n, ini->entries);
     for (const struct ini_section *section = ini->sections; section; section = section->next)
-        for (const struct ini_key *key = section->keys; key != NULL; key = key->next)
+        for (const struct ini_key *key = section->keys; key; key = key->next)
             confirm_key(path, parsed, section, key, report);
     iniparser_freedict(parsed);
 }
@@ -105,7 +105,7 @@ struct ini *ini_read(const char *path, struct arena *arena, struct report *repor
         return NULL;
     }
     ini = scan(path, file.text, file.length, arena, report);
-    if (ini == NULL)
+    if (!ini)
         report_add(report, path, 0, "%s", strerror(ENOMEM));
     else if (report->count == before)
         confirm(path, file.text, file.length, ini, report);
@@ -114,9 +114,9 @@ struct ini *ini_read(const char *path, struct arena *arena, struct report *repor
 
 const struct ini_key *ini_find(const struct ini_section *section, const char *name)
 {
-    const struct ini_key *key = section != NULL ? section->keys : NULL;
+    const struct ini_key *key = section ? section->keys : NULL;
 
-    while (key != NULL && strcmp(key->name, name) != 0)
+    while (key && strcmp(key->name, name) != 0)
         key = key->next;
     return key;
 }

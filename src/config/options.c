@@ -143,7 +143,7 @@ static void refuse_spelling(const struct setting *setting)
         refuse(setting, "not a duration; write 500ms, 30s, 5m, 1h, or 0 for never");
     } else if (option->type == BANTER_SIZE) {
         refuse(setting, "not a size; write 512, 8K or 1M");
-    } else if (option->words != NULL) {
+    } else if (option->words) {
         snprintf(reason, sizeof(reason), "not a number; write %s, or digits", option->words);
         refuse(setting, reason);
     } else {
@@ -171,8 +171,7 @@ static void refuse_range(const struct setting *setting)
 /* Whether `text` is the word that a number takes for 0, such as `auto`. */
 static bool is_zero_word(const struct banter_option *option, const char *text)
 {
-    return option->type == BANTER_NUMBER && option->words != NULL &&
-           strcmp(text, option->words) == 0;
+    return option->type == BANTER_NUMBER && option->words && strcmp(text, option->words) == 0;
 }
 
 static void set_quantity(const struct setting *setting, int64_t *member)
@@ -244,12 +243,12 @@ static void set_string(const struct setting *setting, const char **member)
     const char *why = ini_refuses(setting->option->name, setting->text);
     const char *copy;
 
-    if (why != NULL) {
+    if (why) {
         refuse(setting, why);
         return;
     }
     copy = arena_copy(setting->arena, setting->text, strlen(setting->text));
-    if (copy == NULL)
+    if (!copy)
         refuse(setting, strerror(ENOMEM));
     else
         *member = copy;
@@ -272,12 +271,12 @@ static void set_file(const struct setting *setting, struct banter_file *member)
         return;
     }
     path = file_beside(setting->source->file, setting->text, setting->arena);
-    if (path == NULL) {
+    if (!path) {
         refuse(setting, strerror(errno));
         return;
     }
     why = ini_refuses(setting->option->name, path);
-    if (why != NULL || file_read(path, setting->arena, member, &why) != 0) {
+    if (why || file_read(path, setting->arena, member, &why) != 0) {
         refuse_file(setting, path, why);
         return;
     }
@@ -315,7 +314,7 @@ void option_set(const struct banter_option *option, void *base, const char *text
 
 static void dump_text(const struct banter_option *option, const char *text, FILE *stream)
 {
-    if (text != NULL)
+    if (text)
         ini_write(stream, option->name, text);
 }
 
@@ -324,7 +323,7 @@ static void dump_quantity(const struct banter_option *option, int64_t value, FIL
 {
     char text[QUANTITY_TEXT];
 
-    if (value == 0 && option->type == BANTER_NUMBER && option->words != NULL) {
+    if (value == 0 && option->type == BANTER_NUMBER && option->words) {
         dump_text(option, option->words, stream);
     } else if (in_range(option, value)) {
         format_quantity(option, value, text);

@@ -49,7 +49,7 @@ static void *allocate(struct scanner *scanner, size_t size)
 {
     void *memory = arena_alloc(scanner->arena, size);
 
-    scanner->no_memory |= memory == NULL;
+    scanner->no_memory |= !memory;
     return memory;
 }
 
@@ -57,7 +57,7 @@ static const char *keep(struct scanner *scanner, const char *text)
 {
     const char *copy = arena_copy(scanner->arena, text, strlen(text));
 
-    scanner->no_memory |= copy == NULL;
+    scanner->no_memory |= !copy;
     return copy;
 }
 
@@ -112,7 +112,7 @@ static const struct ini_section *find_section(const struct scanner *scanner, con
 {
     const struct ini_section *section = scanner->ini->sections;
 
-    while (section != NULL && strcmp(section->name, name) != 0)
+    while (section && strcmp(section->name, name) != 0)
         section = section->next;
     return section;
 }
@@ -123,7 +123,7 @@ static void add_section(struct scanner *scanner, const char *name)
     struct ini_section *section = allocate(scanner, sizeof(*section));
     const struct ini_section *first = find_section(scanner, name);
 
-    if (section == NULL)
+    if (!section)
         return;
     scanner->section = section;
     scanner->next_key = &section->keys;
@@ -132,9 +132,9 @@ static void add_section(struct scanner *scanner, const char *name)
     section->refused = scanner->refused;
     if (*name == '\0')
         complain(scanner, "a section needs a name between '[' and ']'");
-    else if (first != NULL)
+    else if (first)
         complain(scanner, "duplicate section [%s]; the first is on line %u", name, first->line);
-    else if (section->name != NULL) {
+    else if (section->name) {
         *scanner->next_section = section;
         scanner->next_section = &section->next;
         scanner->ini->entries++;
@@ -147,7 +147,7 @@ static void scan_section(struct scanner *scanner, char *text)
     char written[INI_LINE_MAX + 1];
     char *name = text + 1;
 
-    if (bracket == NULL) {
+    if (!bracket) {
         complain(scanner, "']' is missing at the end of the section's name");
     } else {
         if (bracket[1] != '\0')
@@ -167,7 +167,7 @@ static const char *scan_quoted(struct scanner *scanner, char *text)
     char *end = strchr(text, quote);
     const char *rest;
 
-    if (end == NULL) {
+    if (!end) {
         complain(scanner, "the closing %c is missing", quote);
         return text;
     }
@@ -208,17 +208,17 @@ static void add_key(struct scanner *scanner, const char *name, const char *value
     const struct ini_key *first = ini_find(scanner->section, name);
     struct ini_key *key;
 
-    if (first != NULL) {
+    if (first) {
         complain(scanner, "duplicate key '%s'; the first is on line %u", name, first->line);
         return;
     }
     key = allocate(scanner, sizeof(*key));
-    if (key == NULL)
+    if (!key)
         return;
     key->line = scanner->line;
     key->name = keep(scanner, name);
     key->value = scanner->refused ? NULL : keep(scanner, value);
-    if (key->name == NULL)
+    if (!key->name)
         return;
     *scanner->next_key = key;
     scanner->next_key = &key->next;
@@ -231,7 +231,7 @@ static void scan_key(struct scanner *scanner, char *text)
     const char *value = NULL;
     char written[INI_LINE_MAX + 1];
 
-    if (equals == NULL) {
+    if (!equals) {
         complain(scanner, "no '=' in the line; write NAME = VALUE");
         text[strcspn(text, BLANKS)] = '\0';
     } else {
@@ -243,11 +243,11 @@ static void scan_key(struct scanner *scanner, char *text)
     snprintf(written, sizeof(written), "%s", text);
     if (!tidy(text))
         complain(scanner, "key '%s' must be written '%s'", written, text);
-    if (scanner->section == NULL)
+    if (!scanner->section)
         complain(scanner, "key '%s' stands before any section", text);
-    if (equals != NULL)
+    if (equals)
         value = scan_value(scanner, equals + 1);
-    if (scanner->section != NULL)
+    if (scanner->section)
         add_key(scanner, text, value);
 }
 
@@ -297,17 +297,17 @@ struct ini *scan(const char *path, const char *text, size_t length, struct arena
     struct scanner scanner = {.path = path, .arena = arena, .report = report, .ini = ini};
     const char *end = text + length;
 
-    if (ini == NULL)
+    if (!ini)
         return NULL;
     scanner.next_section = &ini->sections;
     while (text < end && !scanner.no_memory) {
         const char *newline = memchr(text, '\n', (size_t)(end - text));
-        const char *stop = newline != NULL ? newline : end;
+        const char *stop = newline ? newline : end;
 
         scanner.line++;
         scanner.refused = false;
         scan_line(&scanner, text, (size_t)(stop - text));
-        text = newline != NULL ? newline + 1 : end;
+        text = newline ? newline + 1 : end;
     }
     return scanner.no_memory ? NULL : ini;
 }

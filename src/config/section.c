@@ -60,9 +60,9 @@ static bool set_key(const struct reader *reader, const struct ini_key *key, stru
     for (size_t i = 0; i < count; i++) {
         const struct banter_option *option = options_find(scopes[i].table, key->name);
 
-        if (option == NULL)
+        if (!option)
             continue;
-        if (key->value != NULL)
+        if (key->value)
             set(reader, &scopes[i], option, key->value, key->line);
         else
             scopes[i].failed = true;
@@ -75,12 +75,12 @@ static bool set_key(const struct reader *reader, const struct ini_key *key, stru
 static void set_fallbacks(const struct reader *reader, const struct ini_section *section,
                           struct scope *scope)
 {
-    unsigned line = section != NULL ? section->line : 0;
+    unsigned line = section ? section->line : 0;
 
     for (size_t i = 0; i < scope->table.count; i++) {
         const struct banter_option *option = &scope->table.rows[i];
 
-        if (option->fallback != NULL && ini_find(section, option->name) == NULL)
+        if (option->fallback && ini_find(section, option->name) == NULL)
             set(reader, scope, option, option->fallback, line);
     }
 }
@@ -88,10 +88,10 @@ static void set_fallbacks(const struct reader *reader, const struct ini_section 
 void section_read(const struct reader *reader, const struct ini_section *section,
                   struct scope *scopes, size_t count, bool complete)
 {
-    const struct ini_key *key = section != NULL ? section->keys : NULL;
+    const struct ini_key *key = section ? section->keys : NULL;
 
-    for (; key != NULL; key = key->next)
-        if (!set_key(reader, key, scopes, count) && key->value != NULL && complete)
+    for (; key; key = key->next)
+        if (!set_key(reader, key, scopes, count) && key->value && complete)
             refuse_key(reader, key, scopes, count);
     for (size_t i = 0; i < count; i++)
         set_fallbacks(reader, section, &scopes[i]);

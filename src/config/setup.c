@@ -20,7 +20,7 @@ void setup_run(const struct banter_protocol *protocol, void *settings, const str
 {
     struct banter_setup setup = {.reader = reader, .line = line};
 
-    if (protocol->configure != NULL)
+    if (protocol->configure)
         protocol->configure(&setup, settings);
 }
 
@@ -28,7 +28,7 @@ void *banter_alloc(struct banter_setup *setup, size_t size)
 {
     void *memory = arena_alloc(setup->reader->arena, size);
 
-    if (memory == NULL)
+    if (!memory)
         refuse_no_memory(setup->reader);
     return memory;
 }
@@ -39,12 +39,12 @@ bool banter_next_line(const struct banter_file *file, struct banter_file_line *l
     char *end;
     char *stop;
 
-    if (start == NULL || start == file->text + file->length)
+    if (!start || start == file->text + file->length)
         return false;
     end = file->text + file->length;
     stop = memchr(start, '\n', (size_t)(end - start));
-    line->next = stop != NULL ? stop + 1 : end;
-    if (stop == NULL)
+    line->next = stop ? stop + 1 : end;
+    if (!stop)
         stop = end; /* where a NUL stands already */
     if (stop > start && stop[-1] == '\r')
         stop--;
@@ -62,7 +62,7 @@ void banter_complain(struct banter_setup *setup, const struct banter_file *file,
     va_list arguments;
 
     va_start(arguments, format);
-    if (file != NULL && file->path != NULL)
+    if (file && file->path)
         report_vadd(reader->report, file->path, line, format, arguments);
     else
         report_vadd(reader->report, reader->path, setup->line, format, arguments);

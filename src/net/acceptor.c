@@ -104,7 +104,7 @@ static int accept_clients(struct acceptor *acceptor, int most)
 {
     for (int i = 0; i < most; i++) {
         union peer peer = {.any.sa_family = AF_UNSPEC};
-        socklen_t length = sizeof peer;
+        socklen_t length = sizeof(peer);
         int fd = accept4(acceptor->endpoint->fds[acceptor->worker], &peer.any, &length,
                          SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
@@ -144,7 +144,7 @@ void acceptor_abandon(struct acceptor *acceptor)
 struct acceptor *acceptor_new(struct endpoint *endpoint, unsigned worker, struct listener *listener)
 {
     struct event_base *base = listener->loop->base;
-    struct acceptor *acceptor = calloc(1, sizeof *acceptor);
+    struct acceptor *acceptor = calloc(1, sizeof(*acceptor));
     if (!acceptor)
         return NULL;
     acceptor->endpoint = endpoint;

@@ -34,7 +34,7 @@ struct admission {
 
 struct admission *admission_new(void)
 {
-    struct admission *admission = calloc(1, sizeof *admission);
+    struct admission *admission = calloc(1, sizeof(*admission));
     if (admission && pthread_mutex_init(&admission->mutex, NULL) != 0) {
         free(admission);
         return NULL;
@@ -62,7 +62,7 @@ struct tally *admission_tally(struct admission *admission, const char *listener)
         if (strcmp(tally->name, listener) == 0)
             return tally;
     size_t size = strlen(listener) + 1;
-    tally = calloc(1, sizeof *tally + size);
+    tally = calloc(1, sizeof(*tally) + size);
     if (!tally)
         return NULL;
     memcpy(tally->name, listener, size);
@@ -95,7 +95,7 @@ static struct crowd **find_crowd(struct admission *admission, const struct tally
                                  const struct in6_addr *address)
 {
     uint64_t words[2];
-    memcpy(words, address, sizeof words);
+    memcpy(words, address, sizeof(words));
     uint64_t hash = (words[0] ^ words[1] ^ (uintptr_t)tally) * 0x9e3779b97f4a7c15u;
     struct crowd **link = &admission->crowds[(hash >> 32) % BUCKETS];
     while (*link && ((*link)->tally != tally || memcmp(&(*link)->address, address, 16) != 0))
@@ -111,7 +111,7 @@ static enum banter_reason enter_crowd(struct admission *admission, struct tally 
     struct crowd **link = find_crowd(admission, tally, address);
     struct crowd *crowd = *link;
     if (!crowd) {
-        crowd = calloc(1, sizeof *crowd);
+        crowd = calloc(1, sizeof(*crowd));
         if (crowd) {
             crowd->tally = tally;
             crowd->address = *address;

@@ -95,14 +95,14 @@ struct obituary {
 
 static void write_addresses(struct obituary *obituary, int fd, const union peer *peer)
 {
-    struct address local = {.length = sizeof local.socket};
+    struct address local = {.length = sizeof(local.socket)};
     /* A unix client has a family and no name. */
     bool is_unix = peer->any.sa_family == AF_UNIX;
     if (!log_enabled(LOG_INFO))
         return;
     if (getsockname(fd, &local.socket.any, &local.length) == 0)
         address_format_socket(&local.socket.any, local.length, obituary->local);
-    address_format_socket(&peer->any, is_unix ? sizeof peer->any.sa_family : sizeof *peer,
+    address_format_socket(&peer->any, is_unix ? sizeof(peer->any.sa_family) : sizeof(*peer),
                           obituary->remote);
 }
 
@@ -330,12 +330,12 @@ static void refuse(struct listener *listener, int fd, const union peer *peer,
     const char *farewell = reason_farewell(reason);
     struct obituary obituary = {.id = next_id(), .listener = listener, .reason = reason};
     if (farewell && speaks_lines(listener->settings->protocol)) {
-        int length = snprintf(line, sizeof line, "%s\r\n", farewell);
+        int length = snprintf(line, sizeof(line), "%s\r\n", farewell);
         ssize_t sent = send(fd, line, (size_t)length, MSG_NOSIGNAL);
         obituary.sent = sent > 0 ? (uint64_t)sent : 0;
         /* Closing with input unread would reset the connection and could overtake the line. */
         (void)shutdown(fd, SHUT_WR);
-        (void)recv(fd, unread, sizeof unread, 0);
+        (void)recv(fd, unread, sizeof(unread), 0);
     }
     write_addresses(&obituary, fd, peer);
     close(fd);
@@ -348,7 +348,8 @@ static struct banter_client *client_new(struct listener *listener, int fd, const
     const struct banter_protocol *protocol = settings->protocol;
     struct loop *loop = listener->loop;
     size_t telnet_size = settings->telnet ? sizeof(struct telnet) : 0;
-    struct banter_client *client = calloc(1, sizeof *client + protocol->session_size + telnet_size);
+    struct banter_client *client =
+        calloc(1, sizeof(*client) + protocol->session_size + telnet_size);
     if (!client)
         return NULL;
     if (stream_start(&client->stream, loop, fd, &stream_events, client,
@@ -356,7 +357,7 @@ static struct banter_client *client_new(struct listener *listener, int fd, const
         free(client);
         return NULL;
     }
-    client->stream.queue_only = protocol->writable != NULL;
+    client->stream.queue_only = protocol->writable;
     line_init(&client->framer, (size_t)settings->max_line, settings->telnet);
     if (settings->telnet) /* all of it bytes, so that it may stand anywhere */
         client->telnet = (struct telnet *)((char *)client->session + protocol->session_size);

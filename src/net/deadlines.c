@@ -68,7 +68,7 @@ static void on_timer(evutil_socket_t fd, short what, void *argument)
 
 struct deadlines *deadlines_new(struct event_base *base, deadline_fn wake)
 {
-    struct deadlines *deadlines = calloc(1, sizeof *deadlines);
+    struct deadlines *deadlines = calloc(1, sizeof(*deadlines));
     if (!deadlines)
         return NULL;
     deadlines->wake = wake;

@@ -12,7 +12,7 @@
 static int set(int fd, int level, int option)
 {
     const int on = 1;
-    return setsockopt(fd, level, option, &on, sizeof on) < 0 ? -errno : 0;
+    return setsockopt(fd, level, option, &on, sizeof(on)) < 0 ? -errno : 0;
 }
 
 /*
@@ -31,7 +31,7 @@ static int set_tcp_options(int fd, const struct address *address)
     if (!error)
         error = set(fd, IPPROTO_TCP, TCP_NODELAY);
     if (!error && address->socket.any.sa_family == AF_INET6 &&
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof only_v6) < 0)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof(only_v6)) < 0)
         error = -errno;
     return error;
 }
@@ -63,7 +63,7 @@ static int bind_socket(const struct address *address, bool shared)
 static int bind_tcp(struct endpoint *endpoint, bool beside_own)
 {
     struct address *address = &endpoint->address;
-    struct address bound = {.both = address->both, .length = sizeof bound.socket};
+    struct address bound = {.both = address->both, .length = sizeof(bound.socket)};
     int fd = bind_socket(address, beside_own);
     if (fd < 0)
         return fd;
@@ -135,7 +135,7 @@ static int bind_unix(struct endpoint *endpoint, const char **why)
 static void fall_back_to_v4(struct address *address)
 {
     in_port_t port = address->socket.in6.sin6_port;
-    *address = (struct address){.length = sizeof address->socket.in};
+    *address = (struct address){.length = sizeof(address->socket.in)};
     address->socket.in =
         (struct sockaddr_in){.sin_family = AF_INET, .sin_port = port, .sin_addr = {INADDR_ANY}};
 }
@@ -143,7 +143,7 @@ static void fall_back_to_v4(struct address *address)
 int endpoint_bind(const struct address *address, unsigned count, bool beside_own,
                   struct endpoint **endpoint, const char **why)
 {
-    struct endpoint *made = calloc(1, sizeof *made + count * sizeof made->fds[0]);
+    struct endpoint *made = calloc(1, sizeof(*made) + count * sizeof(made->fds[0]));
     if (!made) {
         *why = strerror(ENOMEM);
         return -ENOMEM;

@@ -59,7 +59,7 @@ void banter_sayf(struct banter_client *client, const char *format, ...)
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);
-    int length = vsnprintf(brief, sizeof brief, format, arguments);
+    int length = vsnprintf(brief, sizeof(brief), format, arguments);
     if (length >= SHORT_LINE) {
         text = malloc((size_t)length + 1);
         if (text)

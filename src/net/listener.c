@@ -8,7 +8,7 @@
 struct listener *listener_new(struct loop *loop, struct config *config,
                               const struct listener_config *settings, struct tally *tally)
 {
-    struct listener *listener = calloc(1, sizeof *listener);
+    struct listener *listener = calloc(1, sizeof(*listener));
     if (!listener)
         return NULL;
     *listener = (struct listener){.loop = loop,

@@ -30,7 +30,7 @@ int loop_init(struct loop *loop, struct admission *admission, deadline_fn on_dea
     loop->deadlines = deadlines_new(loop->base, on_deadline);
     if (!loop->deadlines)
         return -ENOMEM;
-    if (getrandom(&loop->random, sizeof loop->random, 0) != (ssize_t)sizeof loop->random)
+    if (getrandom(&loop->random, sizeof(loop->random), 0) != (ssize_t)sizeof(loop->random))
         return -EIO;
     return 0;
 }

@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 #define RING_SIZE ((size_t)256 * 1024)
-#define LINE_SIZE ((size_t)2048)
-#define STOP_PATIENCE 1 /* seconds */
+#define LINE_SIZE ((size_t)8192) /* a message may hold two paths */
+#define STOP_PATIENCE 1          /* seconds */
 
 static struct {
     pthread_mutex_t mutex;
@@ -81,7 +81,7 @@ static bool is_journal(void)
     char actual[64];
     if (!stream || fstat(STDERR_FILENO, &status) < 0)
         return false;
-    int length = snprintf(actual, sizeof actual, "%ju:%ju", (uintmax_t)status.st_dev,
+    int length = snprintf(actual, sizeof(actual), "%ju:%ju", (uintmax_t)status.st_dev,
                           (uintmax_t)status.st_ino);
     return length > 0 && strcmp(stream, actual) == 0;
 }
@@ -106,9 +106,9 @@ static void put_time(struct line *line)
     char text[40];
     if (clock_gettime(CLOCK_REALTIME, &now) < 0 || !gmtime_r(&now.tv_sec, &parts))
         return;
-    size_t length = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+    size_t length = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
     put(line, text, length);
-    int rest = snprintf(text, sizeof text, ".%03ldZ ", now.tv_nsec / 1000000);
+    int rest = snprintf(text, sizeof(text), ".%03ldZ ", now.tv_nsec / 1000000);
     put(line, text, rest > 0 ? (size_t)rest : 0);
 }
 
@@ -163,9 +163,9 @@ static void put_number(struct line *line, const struct log_field *field)
         scale *= 10;
     int length =
         field->decimals
-            ? snprintf(text, sizeof text, "%ju.%0*ju%s", (uintmax_t)(field->number / scale),
+            ? snprintf(text, sizeof(text), "%ju.%0*ju%s", (uintmax_t)(field->number / scale),
                        (int)field->decimals, (uintmax_t)(field->number % scale), field->unit)
-            : snprintf(text, sizeof text, "%ju%s", (uintmax_t)field->number, field->unit);
+            : snprintf(text, sizeof(text), "%ju%s", (uintmax_t)field->number, field->unit);
     put(line, text, length > 0 ? (size_t)length : 0);
 }
 
@@ -255,7 +255,7 @@ static void *run_writer(void *unused)
     for (;;) {
         ring_account();
         if (ring.length > 0) {
-            size_t length = ring_take(bytes, sizeof bytes);
+            size_t length = ring_take(bytes, sizeof(bytes));
             ring.writing = true;
             pthread_mutex_unlock(&ring.mutex);
             write_out(bytes, length);

@@ -66,7 +66,7 @@ void catalog_print_directory(FILE *stream, const char *directory, FILE *errors)
     for (int i = 0; i < count; i++) {
         char why[512];
         const struct banter_protocol *protocol =
-            registry_find(entries[i]->d_name, directory, why, sizeof why);
+            registry_find(entries[i]->d_name, directory, why, sizeof(why));
         if (protocol)
             catalog_print(stream, entries[i]->d_name, protocol);
         else

@@ -31,7 +31,7 @@ static void chargen_writable(struct banter_client *client, void *session)
 {
     const struct chargen_settings *chargen = banter_settings(client);
     (void)session;
-    banter_write(client, chargen->pattern, sizeof chargen->pattern);
+    banter_write(client, chargen->pattern, sizeof(chargen->pattern));
 }
 
 /* A caller that has finished sending is still listening. */

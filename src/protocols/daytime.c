@@ -13,7 +13,7 @@ static void daytime_open(struct banter_client *client, void *session)
     time_t now = time(NULL);
     (void)session;
     if (gmtime_r(&now, &parts) &&
-        strftime(text, sizeof text, "%A, %B %d, %Y %H:%M:%S-UTC", &parts) > 0)
+        strftime(text, sizeof(text), "%A, %B %d, %Y %H:%M:%S-UTC", &parts) > 0)
         banter_say(client, text);
     banter_close(client);
 }

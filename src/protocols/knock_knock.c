@@ -265,11 +265,11 @@ static void knock_configure(struct banter_setup *setup, void *settings)
     struct banter_file_line line = {0};
     if (!file->text) {
         knock_settings->jokes = own_jokes;
-        knock_settings->count = sizeof own_jokes / sizeof own_jokes[0];
+        knock_settings->count = sizeof(own_jokes) / sizeof(own_jokes[0]);
         return;
     }
     /* The shortest joke is "a:b" and its newline. */
-    struct joke *jokes = banter_alloc(setup, (file->length / 4 + 1) * sizeof *jokes);
+    struct joke *jokes = banter_alloc(setup, (file->length / 4 + 1) * sizeof(*jokes));
     if (!jokes)
         return;
     knock_settings->jokes = jokes;
@@ -299,7 +299,7 @@ BANTER_PROTOCOL(knock_knock) = {
     .name = "knock-knock",
     .summary = "tells knock-knock jokes",
     .options = knock_options,
-    .option_count = sizeof knock_options / sizeof knock_options[0],
+    .option_count = sizeof(knock_options) / sizeof(knock_options[0]),
     .settings_size = sizeof(struct knock_settings),
     .session_size = sizeof(struct knock_session),
     .configure = knock_configure,

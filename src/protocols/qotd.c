@@ -24,7 +24,7 @@ struct qotd_settings {
 /* Where there is no file. */
 #define QUOTE(text)                                                                                \
     {                                                                                              \
-        text "\r\n", sizeof text + 1                                                               \
+        text "\r\n", sizeof(text) + 1                                                              \
     }
 static const struct quote own_quotes[] = {
     QUOTE("A well that is asked politely still gives no more than it holds."),
@@ -80,11 +80,11 @@ static void qotd_configure(struct banter_setup *setup, void *settings)
     struct reader reader = {.setup = setup, .file = file};
     if (!file->text) {
         qotd->quotes = own_quotes;
-        qotd->count = sizeof own_quotes / sizeof own_quotes[0];
+        qotd->count = sizeof(own_quotes) / sizeof(own_quotes[0]);
         return;
     }
     /* A quote takes a byte and its newline at least; LF becomes CR LF. */
-    reader.quotes = banter_alloc(setup, (file->length / 2 + 1) * sizeof *reader.quotes);
+    reader.quotes = banter_alloc(setup, (file->length / 2 + 1) * sizeof(*reader.quotes));
     reader.out = reader.begin = banter_alloc(setup, 2 * file->length + 2);
     if (!reader.quotes || !reader.out)
         return;
@@ -119,7 +119,7 @@ BANTER_PROTOCOL(qotd) = {
     .name = "qotd",
     .summary = "sends a quote, then closes (RFC 865)",
     .options = qotd_options,
-    .option_count = sizeof qotd_options / sizeof qotd_options[0],
+    .option_count = sizeof(qotd_options) / sizeof(qotd_options[0]),
     .settings_size = sizeof(struct qotd_settings),
     .configure = qotd_configure,
     .open = qotd_open,

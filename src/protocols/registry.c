@@ -39,7 +39,7 @@ static struct loaded *all_loaded;
 
 const struct banter_protocol *registry_built_in(size_t index)
 {
-    return index < sizeof built_in / sizeof built_in[0] ? built_in[index] : NULL;
+    return index < sizeof(built_in) / sizeof(built_in[0]) ? built_in[index] : NULL;
 }
 
 /* --- checking ------------------------------------------------------------------------------ */
@@ -96,7 +96,7 @@ static const char *check_members(const struct banter_protocol *protocol)
         return "its summary is missing";
     if (protocol->flags & ~BANTER_RAW)
         return "it has a flag that this banterd does not know";
-    if (protocol->flags & BANTER_RAW ? protocol->line != NULL : protocol->data != NULL)
+    if (protocol->flags & BANTER_RAW ? protocol->line : protocol->data)
         return "a raw protocol has data(), any other has line()";
     if (protocol->settings_size > LARGEST_SETTINGS || protocol->session_size > LARGEST_SESSION)
         return "its settings or its session are too large";
@@ -132,7 +132,7 @@ bool registry_check(const struct banter_protocol *protocol, size_t available, ch
                  protocol->abi_major, protocol->abi_minor, BANTER_ABI_MAJOR, BANTER_ABI_MINOR);
         return false;
     }
-    memcpy(&known, protocol, protocol->size < sizeof known ? protocol->size : sizeof known);
+    memcpy(&known, protocol, protocol->size < sizeof(known) ? protocol->size : sizeof(known));
     const char *problem = check_members(&known);
     if (problem)
         snprintf(why, why_size, "%s", problem);
@@ -180,16 +180,16 @@ static const struct banter_protocol *load(const char *path, char *why, size_t wh
         return NULL;
     }
     char problem[160];
-    if (!registry_check(protocol, size_of_symbol(protocol), problem, sizeof problem)) {
+    if (!registry_check(protocol, size_of_symbol(protocol), problem, sizeof(problem))) {
         snprintf(why, why_size, "%s cannot be used: %s", path, problem);
         return NULL;
     }
-    struct loaded *loaded = calloc(1, sizeof *loaded);
+    struct loaded *loaded = calloc(1, sizeof(*loaded));
     if (!loaded) {
         snprintf(why, why_size, "%s cannot be loaded: no memory", path);
         return NULL;
     }
-    size_t size = protocol->size < sizeof *protocol ? protocol->size : sizeof *protocol;
+    size_t size = protocol->size < sizeof(*protocol) ? protocol->size : sizeof(*protocol);
     memcpy(&loaded->protocol, protocol, size);
     loaded->handle = handle;
     loaded->next = all_loaded;
@@ -210,13 +210,13 @@ const struct banter_protocol *registry_find(const char *name, const char *direct
         return load(name, why, why_size);
     if (is_object(name)) {
         char path[4096];
-        int length = snprintf(path, sizeof path, "%s/%s", directory, name);
-        if (length > 0 && (size_t)length < sizeof path)
+        int length = snprintf(path, sizeof(path), "%s/%s", directory, name);
+        if (length > 0 && (size_t)length < sizeof(path))
             return load(path, why, why_size);
         snprintf(why, why_size, "the path of %s is too long", name);
         return NULL;
     }
-    for (size_t i = 0; i < sizeof built_in / sizeof built_in[0]; i++)
+    for (size_t i = 0; i < sizeof(built_in) / sizeof(built_in[0]); i++)
         if (strcmp(built_in[i]->name, name) == 0)
             return built_in[i];
     snprintf(why, why_size, "there is no built-in protocol %s", name);

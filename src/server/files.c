@@ -5,21 +5,27 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "config/config.h"
 #include "ops/log.h"
 
 /* stderr, protocol objects, files read at a reload, an event base's own. */
 #define FILES_BESIDES 32
 #define FILES_A_WORKER 4
 
-void files_raise_limit(int64_t max_clients, size_t endpoints, unsigned workers)
+static rlim_t count_wanted(const struct config *config, unsigned workers)
 {
+    rlim_t endpoints = 0;
+    for (size_t i = 0; i < config->listener_count; i++)
+        endpoints += config->listeners[i].address_count;
+    return (rlim_t)config->max_clients + (endpoints + FILES_A_WORKER) * workers + FILES_BESIDES;
+}
+
+void files_raise_limit(const struct config *config, unsigned workers)
+{
+    rlim_t wanted = count_wanted(config, workers);
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return;
-    rlim_t wanted = limit.rlim_max;
-    if (max_clients > 0)
-        wanted = (rlim_t)max_clients + endpoints * workers + (rlim_t)workers * FILES_A_WORKER +
-                 FILES_BESIDES;
     rlim_t possible = wanted < limit.rlim_max ? wanted : limit.rlim_max;
     if (limit.rlim_cur < possible) {
         limit.rlim_cur = possible;

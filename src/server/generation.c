@@ -62,7 +62,7 @@ static bool take_seat(struct generation *generation, const struct generation *be
     const char *why;
     seat->listener = listener;
     seat->endpoint = inherit(generation, before, settings, address);
-    seat->inherited = seat->endpoint != NULL;
+    seat->inherited = seat->endpoint;
     if (!seat->inherited &&
         endpoint_bind(address, workers, replaces(before, address), &seat->endpoint, &why) < 0) {
         char text[ADDRESS_TEXT];
@@ -125,15 +125,15 @@ struct generation *generation_new(struct config *config, const struct generation
     for (size_t i = 0; i < config->listener_count; i++)
         seats += config->listeners[i].address_count;
 
-    struct generation *generation = calloc(1, sizeof *generation);
+    struct generation *generation = calloc(1, sizeof(*generation));
     if (!generation) {
         report_add(report, config->path, 0, "%s", strerror(ENOMEM));
         return NULL;
     }
     generation->number = before ? before->number + 1 : 1;
     generation->config = config_ref(config);
-    generation->tallies = calloc(config->listener_count, sizeof *generation->tallies);
-    generation->seats = calloc(seats, sizeof *generation->seats);
+    generation->tallies = calloc(config->listener_count, sizeof(*generation->tallies));
+    generation->seats = calloc(seats, sizeof(*generation->seats));
     if (!generation->tallies || !generation->seats || !take_tallies(generation, admission))
         report_add(report, config->path, 0, "%s", strerror(ENOMEM));
     else if (take_seats(generation, before, workers, report) && listen_all(generation, report))

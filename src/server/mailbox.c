@@ -23,7 +23,7 @@ static void on_rung(evutil_socket_t bell, short what, void *argument)
     uint64_t rings;
     (void)what;
     /* Silence the bell before looking, so that a letter posted meanwhile rings it again. */
-    if (read(bell, &rings, sizeof rings) < 0 && errno != EAGAIN)
+    if (read(bell, &rings, sizeof(rings)) < 0 && errno != EAGAIN)
         return;
     struct letter *letter = take_all(mailbox);
     while (letter) {
@@ -74,5 +74,5 @@ void mailbox_post(struct mailbox *mailbox, struct letter *letter)
     mailbox->last = &letter->next;
     pthread_mutex_unlock(&mailbox->mutex);
     /* Can only fail when the bell has been rung 2^64 - 1 times unheard, and then it is ringing. */
-    (void)!write(mailbox->bell, &ring, sizeof ring);
+    (void)!write(mailbox->bell, &ring, sizeof(ring));
 }

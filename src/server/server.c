@@ -24,7 +24,7 @@
 #define GOODBYE_MS 1000
 
 /* A worker that does not end within so many seconds hangs in a protocol. */
-#define JOIN_PATIENCE 2
+#define JOIN_PATIENCE 10
 
 enum server_state { SERVER_RUNNING, SERVER_DRAINING, SERVER_DISMISSING, SERVER_STOPPING };
 
@@ -57,16 +57,15 @@ static void for_each_worker(struct server *server, void (*order)(struct worker *
 
 static void log_report(const struct report *report)
 {
-    for (size_t i = 0; i < report->count; i++)
-        log_event(LOG_ERROR, "config-error", log_text("message", report->messages[i]));
+    const char *message;
+    for (size_t i = 0; (message = report_message(report, i)); i++)
+        log_event(LOG_ERROR, "config-error", log_text("message", message));
 }
 
-static void apply_settings(struct server *server)
+static void apply_log_level(const struct server *server, const struct config *config)
 {
-    const struct config *config = server->current->config;
     int level = server->options->log_level;
     log_set_level((enum log_level)(level >= 0 ? level : config->log_level));
-    files_raise_limit(config->max_clients, server->current->seat_count, server->worker_count);
 }
 
 static void hand_out(struct server *server, struct generation *generation)
@@ -83,9 +82,11 @@ static void reload(struct server *server)
     struct report report = {0};
     struct generation *next = NULL;
     struct config *config = config_load(server->options->path, &report);
-    if (config)
+    if (config) {
+        files_raise_limit(config, server->worker_count);
         next = generation_new(config, server->current, server->worker_count, server->admission,
                               &report);
+    }
     if (!next) {
         log_report(&report);
         log_event(LOG_ERROR, "reload-failed", log_number("errors", report.count),
@@ -106,7 +107,7 @@ static void on_adopted(void *owner)
     if (--server->adopting > 0)
         return;
     const struct generation *generation = server->current;
-    apply_settings(server);
+    apply_log_level(server, generation->config);
     generation_announce(generation);
     if (generation->number == 1)
         log_event(LOG_NOTICE, "ready", log_number("listeners", generation->config->listener_count),
@@ -225,7 +226,7 @@ static unsigned count_workers(const struct config *config)
     cpu_set_t cpus;
     if (config->workers > 0)
         return (unsigned)config->workers;
-    if (sched_getaffinity(0, sizeof cpus, &cpus) < 0)
+    if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
         return 1;
     return (unsigned)CPU_COUNT(&cpus);
 }
@@ -285,7 +286,7 @@ static void fini(struct server *server)
     generation_free(server->current, NULL);
     admission_free(server->admission);
     mailbox_fini(&server->mailbox);
-    for (size_t i = 0; i < sizeof server->signals / sizeof server->signals[0]; i++)
+    for (size_t i = 0; i < sizeof(server->signals) / sizeof(server->signals[0]); i++)
         if (server->signals[i])
             event_free(server->signals[i]);
     if (server->timer)
@@ -302,11 +303,12 @@ static int start(struct server *server, struct config *config, struct report *re
         report_add(report, "banterd", 0, "cannot start: %s", strerror(-error));
         return -1;
     }
+    apply_log_level(server, config);
+    files_raise_limit(config, workers);
     struct generation *first = generation_new(config, NULL, workers, server->admission, report);
     if (!first)
         return -1;
     server->current = first;
-    apply_settings(server);
     error = start_workers(server, workers);
     if (error) {
         report_add(report, "banterd", 0, "cannot start a worker: %s", strerror(-error));
@@ -330,8 +332,9 @@ int server_run(struct config *config, const struct server_options *options)
         (void)event_base_dispatch(server.base);
         status = 0;
     }
-    for (size_t i = 0; i < report.count; i++)
-        log_plain(LOG_ERROR, report.messages[i]);
+    const char *message;
+    for (size_t i = 0; (message = report_message(&report, i)); i++)
+        log_plain(LOG_ERROR, message);
     report_fini(&report);
     fini(&server);
     config_unref(config);

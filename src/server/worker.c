@@ -73,8 +73,8 @@ static bool prepare(struct worker *worker, struct adoption *adoption)
     struct config *config = generation->config;
     *adoption = (struct adoption){.listener_count = config->listener_count,
                                   .acceptor_count = generation->seat_count};
-    adoption->listeners = calloc(config->listener_count, sizeof *adoption->listeners);
-    adoption->acceptors = calloc(generation->seat_count, sizeof *adoption->acceptors);
+    adoption->listeners = calloc(config->listener_count, sizeof(*adoption->listeners));
+    adoption->acceptors = calloc(generation->seat_count, sizeof(*adoption->acceptors));
     if (!adoption->listeners || !adoption->acceptors)
         return false;
     for (size_t i = 0; i < config->listener_count; i++) {
@@ -215,7 +215,7 @@ void worker_stop(struct worker *worker)
 struct worker *worker_new(unsigned number, struct admission *admission,
                           const struct worker_reports *reports)
 {
-    struct worker *worker = calloc(1, sizeof *worker);
+    struct worker *worker = calloc(1, sizeof(*worker));
     if (!worker) {
         errno = ENOMEM;
         return NULL;

@@ -75,17 +75,16 @@ static int parse_ipv6(char *host, in_port_t port, struct address *address, const
     struct sockaddr_in6 *in6 = &address->socket.in6;
     char *zone = strchr(host, '%');
 
-    if (zone != NULL)
+    if (zone)
         *zone++ = '\0';
     if (inet_pton(AF_INET6, host, &in6->sin6_addr) != 1)
         return refuse(why, "the brackets hold no IPv6 address");
     if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
         return refuse(why, "an IPv4 address is written without ::ffff: and brackets");
     if (IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr) != (zone != NULL))
-        return refuse(why, zone == NULL
-                               ? "a link-local address needs an interface, as in [fe80::1%eth0]:7"
-                               : "only a link-local address has an interface");
-    if (zone != NULL) {
+        return refuse(why, !zone ? "a link-local address needs an interface, as in [fe80::1%eth0]:7"
+                                 : "only a link-local address has an interface");
+    if (zone) {
         in6->sin6_scope_id = parse_zone(zone);
         if (in6->sin6_scope_id == 0)
             return refuse(why, "there is no such interface");
@@ -135,7 +134,7 @@ static int split_plain(const char *text, struct parts *parts, const char **why)
 {
     const char *colon = strchr(text, ':');
 
-    if (colon == NULL || *text == '/')
+    if (!colon || *text == '/')
         return refuse(why, explain_no_port(text));
     if (strchr(colon + 1, ':') != NULL)
         return refuse(why, "an IPv6 address is written in brackets, as in [::1]:4444");
@@ -147,7 +146,7 @@ static int split_bracketed(const char *text, struct parts *parts, const char **w
 {
     const char *bracket = strchr(text, ']');
 
-    if (bracket == NULL)
+    if (!bracket)
         return refuse(why, "the closing bracket is missing");
     if (bracket[1] != ':')
         return refuse(why, "needs a port, as in [::1]:4444");

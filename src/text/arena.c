@@ -27,9 +27,9 @@ struct arena *arena_new(void)
 
 void arena_free(struct arena *arena)
 {
-    if (arena == NULL)
+    if (!arena)
         return;
-    while (arena->blocks != NULL) {
+    while (arena->blocks) {
         struct block *block = arena->blocks;
 
         arena->blocks = block->next;
@@ -45,7 +45,7 @@ void *arena_alloc(struct arena *arena, size_t size)
     if (size > SIZE_MAX - sizeof(*block))
         return NULL;
     block = calloc(1, sizeof(*block) + size);
-    if (block == NULL)
+    if (!block)
         return NULL;
     block->next = arena->blocks;
     arena->blocks = block;
@@ -59,7 +59,7 @@ char *arena_copy(struct arena *arena, const char *bytes, size_t length)
     if (length == SIZE_MAX)
         return NULL;
     copy = arena_alloc(arena, length + 1);
-    if (copy != NULL && length > 0)
+    if (copy && length > 0)
         memcpy(copy, bytes, length);
     return copy;
 }

@@ -81,7 +81,7 @@ static bool reserve(struct line_framer *framer, size_t needed)
     if (capacity < needed)
         capacity = needed;
     kept = realloc(framer->kept, capacity);
-    if (kept == NULL)
+    if (!kept)
         return false;
     framer->kept = kept;
     framer->capacity = capacity;
@@ -112,11 +112,11 @@ enum line_result line_next(struct line_framer *framer, char **cursor, char *end,
     }
 
     ending = find_ending(framer, start, end);
-    count = (size_t)((ending != NULL ? ending : end) - start);
+    count = (size_t)((ending ? ending : end) - start);
     if (too_long(framer, start, count))
         return LINE_TOO_LONG;
 
-    if (ending != NULL && framer->length == 0) {
+    if (ending && framer->length == 0) {
         *line = start;
         *length = length_without_cr(start, count);
         start[*length] = '\0';
@@ -128,7 +128,7 @@ enum line_result line_next(struct line_framer *framer, char **cursor, char *end,
         return LINE_NO_MEMORY;
     memcpy(framer->kept + framer->length, start, count);
     framer->length += count;
-    if (ending == NULL) {
+    if (!ending) {
         *cursor = end;
         return LINE_MORE;
     }

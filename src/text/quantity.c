@@ -71,7 +71,7 @@ static int scaled_parse(const char *text, const struct unit *units, int64_t *val
     if (error == -EINVAL)
         return error;
     unit = unit_find(units, rest);
-    if (unit == NULL)
+    if (!unit)
         return -EINVAL;
     if (error != 0 || __builtin_mul_overflow(number, unit->factor, &number))
         return -ERANGE;

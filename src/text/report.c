@@ -22,7 +22,7 @@ static bool reserve(struct report *report)
     if (report->count < report->capacity)
         return true;
     messages = realloc(report->messages, capacity * sizeof(*messages));
-    if (messages == NULL)
+    if (!messages)
         return false;
     report->messages = messages;
     report->capacity = capacity;
@@ -61,7 +61,7 @@ void report_vadd(struct report *report, const char *file, unsigned line, const c
 {
     char *entry = reserve(report) ? compose(file, line, format, arguments) : NULL;
 
-    if (entry == NULL) {
+    if (!entry) {
         report->truncated = true;
         return;
     }
@@ -71,6 +71,15 @@ void report_vadd(struct report *report, const char *file, unsigned line, const c
 bool report_failed(const struct report *report)
 {
     return report->count > 0 || report->truncated;
+}
+
+const char *report_message(const struct report *report, size_t index)
+{
+    if (index < report->count)
+        return report->messages[index];
+    return index == report->count && report->truncated
+               ? "there are more problems than there is room to name"
+               : NULL;
 }
 
 void report_fini(struct report *report)

@@ -31,6 +31,12 @@ void report_vadd(struct report *report, const char *file, unsigned line, const c
 /* Whether anything was added. */
 bool report_failed(const struct report *report);
 
+/*
+ * The messages one by one, from 0; NULL past the last. The last one of a truncated report says that
+ * there is more.
+ */
+const char *report_message(const struct report *report, size_t index);
+
 /* Frees the messages and leaves the report empty. */
 void report_fini(struct report *report);
 

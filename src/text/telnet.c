@@ -124,7 +124,7 @@ enum telnet_item telnet_next(struct telnet *telnet, char **cursor, char *end, ch
             char *stop = memchr(start + 1, IAC, (size_t)(end - start - 1));
 
             telnet->state = IN_DATA;
-            *cursor = stop != NULL ? stop : end;
+            *cursor = stop ? stop : end;
             *data = start;
             *length = (size_t)(*cursor - start);
             return TELNET_DATA;

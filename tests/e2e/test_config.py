@@ -337,6 +337,16 @@ DIR/words.txt:4: '' is not three letters
         (self.directory / "words.txt").write_text("", encoding="utf-8")
         self.assert_refused("FILE:1: more rounds than tries\nDIR/words.txt: no words\n")
 
+    def test_it_is_not_asked_about_options_that_were_refused(self):
+        self.compile()
+        for line, message in {
+                "words =": "no value behind '='; write \"\" for an empty one",
+                "words = none.txt": "words = none.txt: DIR/none.txt: No such file or directory",
+                "tries = 10": "tries = 10: out of range, from 1 to 9"}.items():
+            self.write_options(f"{line}\nrounds = 9\n")
+            (self.directory / "words.txt").write_text("three", encoding="utf-8")
+            self.assert_refused(f"FILE:4: {message}\n")
+
     def test_a_default_file_that_is_missing(self):
         self.compile()
         (self.directory / "words.txt").unlink()

@@ -53,7 +53,7 @@ static const struct {
 START_TEST(is_read_and_written_back)
 {
     struct address address = parsed(good[_i].text);
-    const char *expected = good[_i].written != NULL ? good[_i].written : good[_i].text;
+    const char *expected = good[_i].written ? good[_i].written : good[_i].text;
     struct address again;
     char text[ADDRESS_TEXT];
 

@@ -133,12 +133,12 @@ START_TEST(many_addresses_are_told_apart)
     char text[32];
     listener.max_clients_per_address = 1;
     for (int i = 0; i < 20000; i++) {
-        snprintf(text, sizeof text, "10.%d.%d.1", i / 256, i % 256);
+        snprintf(text, sizeof(text), "10.%d.%d.1", i / 256, i % 256);
         ck_assert_int_eq(enter(text), 0);
     }
     ck_assert_int_eq(enter("10.3.7.1"), BANTER_ADDRESS_LIMIT);
     for (int i = 0; i < 20000; i++) {
-        snprintf(text, sizeof text, "10.%d.%d.1", i / 256, i % 256);
+        snprintf(text, sizeof(text), "10.%d.%d.1", i / 256, i % 256);
         leave(text);
     }
     ck_assert_uint_eq(admission_clients(admission), 0);

@@ -187,7 +187,7 @@ START_TEST(lines_of_a_file)
         struct banter_file file = {.length = strlen(cases[i].text)};
 
         file.text = arena_copy(arena, cases[i].text, file.length);
-        for (unsigned count = 0; cases[i].lines[count] != NULL; count++) {
+        for (unsigned count = 0; cases[i].lines[count]; count++) {
             ck_assert(banter_next_line(&file, &line));
             ck_assert_str_eq(line.text, cases[i].lines[count]);
             ck_assert_uint_eq(line.length, strlen(line.text));
@@ -289,7 +289,7 @@ START_TEST(every_value_that_is_not_refused_reads_back)
     ini = ini_read(path, arena, &report);
     assert_no_problem();
     ck_assert_ptr_nonnull(ini);
-    for (key = ini->sections->keys; key != NULL; key = key->next) {
+    for (key = ini->sections->keys; key; key = key->next) {
         make_value(strtoul(key->name + strlen("key-"), NULL, 10), value);
         ck_assert_str_eq(key->value, value);
         written++;
@@ -563,7 +563,7 @@ static void add_case(Suite *suite, const char *name, const TTest *const *tests)
     TCase *tcase = tcase_create(name);
 
     tcase_add_checked_fixture(tcase, setup, teardown);
-    for (; *tests != NULL; tests++)
+    for (; *tests; tests++)
         tcase_add_test(tcase, *tests);
     suite_add_tcase(suite, tcase);
 }

@@ -261,7 +261,7 @@ START_TEST(buffer_is_used_again_and_then_freed)
         cursor = input;
         ck_assert_int_eq(line_next(&framer, &cursor, input + 9, &line, &length), LINE_READY);
         ck_assert_int_eq(line_next(&framer, &cursor, input + 9, &line, &length), LINE_MORE);
-        ck_assert(buffer == NULL || framer.kept == buffer);
+        ck_assert(!buffer || framer.kept == buffer);
         buffer = framer.kept;
     }
 

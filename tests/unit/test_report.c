@@ -17,7 +17,8 @@ START_TEST(messages_name_file_and_line)
     ck_assert(!report.truncated);
     ck_assert_uint_eq(report.count, 2);
     ck_assert_str_eq(report.messages[0], "a.ini:7: unknown key 'prot'");
-    ck_assert_str_eq(report.messages[1], "b.ini: is a directory");
+    ck_assert_str_eq(report_message(&report, 1), "b.ini: is a directory");
+    ck_assert_ptr_null(report_message(&report, 2));
     report_fini(&report);
 }
 END_TEST
@@ -33,6 +34,10 @@ START_TEST(a_flood_of_messages_is_cut)
     ck_assert_uint_lt(report.count, 5000);
     ck_assert_str_eq(report.messages[0], "f:1: bad");
     ck_assert_str_eq(report.messages[999], "f:1000: bad");
+    ck_assert_str_eq(report_message(&report, 0), "f:1: bad");
+    ck_assert_str_eq(report_message(&report, report.count),
+                     "there are more problems than there is room to name");
+    ck_assert_ptr_null(report_message(&report, report.count + 1));
     report_fini(&report);
 }
 END_TEST
