@@ -13,7 +13,8 @@ SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 
 # The sources, from the top layer down. tests/lint/layers holds these lists against the tree.
 SERVER    := server generation worker mailbox files
-NET       := acceptor client input host listener stream reason admission deadlines endpoint loop clock
+NET       := acceptor client input host limits record listener stream reason admission deadlines \
+             endpoint loop clock
 OPS       := log
 CONFIG    := config setup section options hint file ini scan
 HOST      := catalog registry

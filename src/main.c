@@ -1,5 +1,6 @@
 /* main.c - options, exit status, and the order in which things start. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -152,8 +153,20 @@ static int dump(const struct config *config)
     return finish_output();
 }
 
+/* Nothing that is opened later may pass for standard input, output or error. */
+static void fill_standard_files(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int count, char **arguments)
 {
+    fill_standard_files();
     struct command command = {.action = SERVE, .log_level = -1};
     int status = parse_command(count, arguments, &command);
     if (status >= 0)
@@ -161,6 +174,8 @@ int main(int count, char **arguments)
     if (command.action == LIST)
         return list_protocols(command.path);
 
+    if (command.action == SERVE)
+        server_block_signals();
     const struct server_options options = {.path = command.path ? command.path : DEFAULT_PATH,
                                            .log_level = command.log_level};
     struct config *config = load(options.path);

@@ -162,7 +162,8 @@ struct banter_protocol {
 
     /*
      * The client has finished sending (half-close) and may still be reading. Without this
-     * callback, the host sends what is pending and closes.
+     * callback, the host sends what is pending and closes. With it, the client stays until the
+     * protocol closes it, sending fails, or a time limit ends it.
      */
     void (*end)(struct banter_client *client, void *session);
 

@@ -51,11 +51,13 @@ static void log_shortage(const struct acceptor *acceptor, int error)
               log_text("address", acceptor->endpoint->name), log_text("error", strerror(error)));
 }
 
+/* Everybody who waited is in. */
 static void log_recovery(void)
 {
     if (atomic_load_explicit(&shortage_open, memory_order_relaxed) &&
         atomic_exchange(&shortage_open, false))
-        log_event(LOG_NOTICE, "accept-resumed", log_number("pause-ms", PAUSE_MS));
+        log_event(LOG_NOTICE, "accept-resumed",
+                  log_seconds("after", (uint64_t)(clock_now() - atomic_load(&shortage_logged))));
 }
 
 /*
@@ -108,9 +110,9 @@ static int accept_clients(struct acceptor *acceptor, int most)
         int fd = accept4(acceptor->endpoint->fds[acceptor->worker], &peer.any, &length,
                          SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            log_recovery();
             client_start(acceptor->listener, fd, &peer);
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            log_recovery();
             return 0;
         } else if (!is_of_connection(errno)) {
             return errno;

@@ -1,8 +1,9 @@
 /* net/client.c - see client.h for the states. */
 #include "net/client.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,14 +12,11 @@
 #include "config/config.h"
 #include "net/clock.h"
 #include "net/input.h"
+#include "net/limits.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/reason.h"
-#include "ops/log.h"
-#include "text/address.h"
-
-/* How long a client may take to close its side after we have closed ours. */
-#define LINGER_MS 2000
+#include "net/record.h"
 
 static void on_readable(evutil_socket_t fd, short what, void *argument);
 static void on_drained(void *owner);
@@ -49,16 +47,25 @@ static enum banter_reason reason_of_error(int error)
     return error == -ENOMEM || error == -ENOBUFS ? BANTER_ERROR : BANTER_CLIENT_RESET;
 }
 
+/* The one place where a client changes its state; there is no way back. */
+static void enter(struct banter_client *client, enum client_state state)
+{
+    assert(state > client->state);
+    client->state = state;
+    client->ending_since = clock_now();
+}
+
 void client_close(struct banter_client *client, enum banter_reason reason)
 {
+    bool abrupt = reason_is_abrupt(reason);
     if (client->state == CLIENT_OPEN) {
-        client->state = CLIENT_ENDING;
         client->reason = reason;
-    } else if (reason_is_abrupt(reason) && client->state == CLIENT_FLUSHING) {
-        client->state = CLIENT_GONE;
+        enter(client, CLIENT_ENDING);
+    } else if (abrupt && client->state == CLIENT_FLUSHING) {
         client->reason = reason; /* the answer that was promised did not arrive */
-    } else if (reason_is_abrupt(reason) && client->state == CLIENT_LINGERING) {
-        client->state = CLIENT_GONE;
+        enter(client, CLIENT_GONE);
+    } else if (abrupt && client->state == CLIENT_LINGERING) {
+        enter(client, CLIENT_GONE);
     }
 }
 
@@ -70,50 +77,15 @@ static void say_farewell(struct banter_client *client)
         protocol->close(client, client->session, client->reason);
     if (farewell && speaks_lines(protocol))
         banter_say(client, farewell);
-    client->state = reason_is_abrupt(client->reason) ? CLIENT_GONE : CLIENT_FLUSHING;
+    enter(client, reason_is_abrupt(client->reason) ? CLIENT_GONE : CLIENT_FLUSHING);
 }
 
 /* Everything has been sent. */
 static void half_close(struct banter_client *client)
 {
-    client->state = client->input_ended ? CLIENT_GONE : CLIENT_LINGERING;
-    if (client->state == CLIENT_GONE)
-        return;
-    stream_finish(&client->stream);
-    client->output_since = clock_now();
-}
-
-/* What the log says of a client, collected while its socket is open. */
-struct obituary {
-    uint64_t id;
-    const struct listener *listener;
-    char local[ADDRESS_TEXT];
-    char remote[ADDRESS_TEXT];
-    enum banter_reason reason;
-    uint64_t received, sent, lines, duration;
-};
-
-static void write_addresses(struct obituary *obituary, int fd, const union peer *peer)
-{
-    struct address local = {.length = sizeof(local.socket)};
-    /* A unix client has a family and no name. */
-    bool is_unix = peer->any.sa_family == AF_UNIX;
-    if (!log_enabled(LOG_INFO))
-        return;
-    if (getsockname(fd, &local.socket.any, &local.length) == 0)
-        address_format_socket(&local.socket.any, local.length, obituary->local);
-    address_format_socket(&peer->any, is_unix ? sizeof(peer->any.sa_family) : sizeof(*peer),
-                          obituary->remote);
-}
-
-static void publish(const struct obituary *obituary)
-{
-    log_event(LOG_INFO, "client-closed", log_number("id", obituary->id),
-              log_text("listener", obituary->listener->settings->name),
-              log_text("local", obituary->local), log_text("remote", obituary->remote),
-              log_text("reason", reason_name(obituary->reason)),
-              log_number("received", obituary->received), log_number("sent", obituary->sent),
-              log_number("lines", obituary->lines), log_seconds("duration", obituary->duration));
+    if (!client->input_ended)
+        stream_finish(&client->stream);
+    enter(client, client->input_ended ? CLIENT_GONE : CLIENT_LINGERING);
 }
 
 static void unlink_client(struct loop *loop, struct banter_client *client)
@@ -130,84 +102,25 @@ static void client_free(struct banter_client *client)
 {
     struct listener *listener = client->listener;
     struct loop *loop = listener->loop;
-    struct obituary obituary = {.id = client->id,
-                                .listener = listener,
-                                .reason = client->reason,
-                                .received = client->received,
-                                .sent = client->stream.written - stream_pending(&client->stream),
-                                .lines = client->lines,
-                                .duration = (uint64_t)(clock_now() - client->opened)};
-    write_addresses(&obituary, stream_fd(&client->stream), &client->remote);
+    struct record record = {.id = client->id,
+                            .listener = listener,
+                            .reason = client->reason,
+                            .received = client->received,
+                            .sent = stream_sent(&client->stream),
+                            .lines = client->lines,
+                            .duration = (uint64_t)(clock_now() - client->opened)};
+    record_addresses(&record, stream_fd(&client->stream), &client->remote);
     deadline_cancel(&client->deadline);
     stream_stop(&client->stream);
     line_fini(&client->framer);
     admission_leave(loop->admission, listener->settings, listener->tally, &client->remote);
-    publish(&obituary);
+    record_log(&record);
     unlink_client(loop, client);
     free(client);
     listener_unref(listener);
 }
 
 /* --- settling ------------------------------------------------------------------------------ */
-
-static int64_t after(int64_t since, int64_t limit)
-{
-    return limit ? since + limit : DEADLINE_NEVER;
-}
-
-static int64_t line_deadline(const struct banter_client *client)
-{
-    /* While input is not taken, an unfinished line is not the client's fault. */
-    if (client->state != CLIENT_OPEN || !client->stream.reading ||
-        !line_unfinished(&client->framer))
-        return DEADLINE_NEVER;
-    return after(client->line_begun, client->listener->settings->line_timeout);
-}
-
-static int64_t write_deadline(const struct banter_client *client)
-{
-    if (client->output_mark == 0)
-        return DEADLINE_NEVER;
-    return after(client->output_since, client->listener->settings->write_timeout);
-}
-
-static int64_t idle_deadline(const struct banter_client *client)
-{
-    if (client->state != CLIENT_OPEN)
-        return DEADLINE_NEVER;
-    return after(client->active, client->listener->settings->idle_timeout);
-}
-
-static int64_t earlier(int64_t one, int64_t other)
-{
-    return one < other ? one : other;
-}
-
-static int64_t next_deadline(const struct banter_client *client)
-{
-    if (client->state == CLIENT_LINGERING)
-        return client->output_since + LINGER_MS;
-    return earlier(write_deadline(client), earlier(line_deadline(client), idle_deadline(client)));
-}
-
-/*
- * What waits now has to be sent within write-timeout; then the mark moves to what waits by then. So
- * a slow reader who keeps reading is fine, and one who takes a byte now and then is not.
- */
-static void mark_output(struct banter_client *client)
-{
-    if (stream_pending(&client->stream) == 0) {
-        client->output_mark = 0;
-    } else if (client->output_mark == 0) {
-        client->output_mark = client->stream.written;
-        client->output_since = clock_now();
-    }
-}
-
-static bool reached_mark(const struct banter_client *client)
-{
-    return client->stream.written - stream_pending(&client->stream) >= client->output_mark;
-}
 
 static bool wants_input(const struct banter_client *client)
 {
@@ -216,9 +129,8 @@ static bool wants_input(const struct banter_client *client)
     return client->state == CLIENT_LINGERING || client_listens(client);
 }
 
-/* Brings a client to rest after an event: everything is sent that can be, and what comes next is
- * waited for. The client may be gone afterwards. */
-static void settle(struct banter_client *client)
+/* Lets an end that was asked for begin, and sends; held input is taken as far as output leaves. */
+static void finish_event(struct banter_client *client)
 {
     do {
         if (client->state == CLIENT_ENDING)
@@ -227,24 +139,34 @@ static void settle(struct banter_client *client)
         if (error)
             client_close(client, reason_of_error(error));
     } while (client->state == CLIENT_ENDING || input_take_held(client));
-
     if (client->state == CLIENT_FLUSHING && stream_pending(&client->stream) == 0)
         half_close(client);
-    if (client->state != CLIENT_GONE) {
-        bool resumes = wants_input(client) && !client->stream.reading;
-        if (stream_set_reading(&client->stream, wants_input(client)) < 0) {
-            client_close(client, BANTER_ERROR);
-            settle(client);
-            return;
-        }
-        if (resumes)
-            client->line_begun = clock_now();
-        if (client->state != CLIENT_LINGERING)
-            mark_output(client);
-        deadline_set(client->listener->loop->deadlines, &client->deadline, next_deadline(client));
-    } else {
-        client_free(client);
+}
+
+/* 0 or -errno. */
+static int await_input(struct banter_client *client)
+{
+    bool was_reading = client->stream.reading;
+    int error = stream_set_reading(&client->stream, wants_input(client));
+    if (client->stream.reading && !was_reading && client->line_begun)
+        client->line_begun = clock_now();
+    return error;
+}
+
+/* Brings a client to rest after an event. It may be gone afterwards. */
+static void settle(struct banter_client *client)
+{
+    finish_event(client);
+    if (client->state != CLIENT_GONE && await_input(client) < 0) {
+        client_close(client, BANTER_ERROR);
+        finish_event(client);
     }
+    if (client->state == CLIENT_GONE) {
+        client_free(client);
+        return;
+    }
+    limits_note_output(client);
+    deadline_set(client->listener->loop->deadlines, &client->deadline, limits_next(client));
 }
 
 /* --- events -------------------------------------------------------------------------------- */
@@ -268,11 +190,15 @@ static void on_readable(evutil_socket_t fd, short what, void *argument)
         size_t length = (size_t)count;
         client->received += length;
         client->active = clock_now();
-        size_t used = client->state == CLIENT_OPEN ? input_take(client, bytes, length) : length;
+        size_t used = input_take(client, bytes, length);
         if (used < length && stream_hold(&client->stream, bytes + used, length - used) < 0)
             client_close(client, BANTER_ERROR);
     } else if (count == 0) {
-        input_end(client);
+        client->input_ended = true;
+        if (client->state == CLIENT_LINGERING)
+            enter(client, CLIENT_GONE);
+        else
+            input_end(client);
     } else if (count != -EAGAIN) {
         client_close(client, reason_of_error((int)count));
     }
@@ -300,27 +226,15 @@ void client_on_deadline(struct deadline *deadline)
 {
     struct banter_client *client =
         (struct banter_client *)((char *)deadline - offsetof(struct banter_client, deadline));
-    int64_t now = clock_now();
-    if (client->output_mark != 0 && reached_mark(client))
-        client->output_mark = 0;
-    if (client->state == CLIENT_LINGERING && now >= next_deadline(client))
-        client->state = CLIENT_GONE;
-    else if (now >= write_deadline(client))
-        client_close(client, BANTER_WRITE_TIMEOUT);
-    else if (now >= line_deadline(client))
-        client_close(client, BANTER_LINE_TIMEOUT);
-    else if (now >= idle_deadline(client))
-        client_close(client, BANTER_IDLE_TIMEOUT);
+    enum banter_reason reason = limits_exceeded(client);
+    if (reason)
+        client_close(client, reason);
+    else if (client->state == CLIENT_LINGERING && clock_now() >= limits_next(client))
+        enter(client, CLIENT_GONE);
     settle(client);
 }
 
 /* --- the beginning ------------------------------------------------------------------------- */
-
-static uint64_t next_id(void)
-{
-    static atomic_uint_fast64_t last;
-    return atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
-}
 
 /* Tells a client of a line protocol why it cannot come in, and closes the socket. */
 static void refuse(struct listener *listener, int fd, const union peer *peer,
@@ -328,18 +242,18 @@ static void refuse(struct listener *listener, int fd, const union peer *peer,
 {
     char line[64], unread[512];
     const char *farewell = reason_farewell(reason);
-    struct obituary obituary = {.id = next_id(), .listener = listener, .reason = reason};
+    struct record record = {.id = record_next_id(), .listener = listener, .reason = reason};
     if (farewell && speaks_lines(listener->settings->protocol)) {
         int length = snprintf(line, sizeof(line), "%s\r\n", farewell);
         ssize_t sent = send(fd, line, (size_t)length, MSG_NOSIGNAL);
-        obituary.sent = sent > 0 ? (uint64_t)sent : 0;
+        record.sent = sent > 0 ? (uint64_t)sent : 0;
         /* Closing with input unread would reset the connection and could overtake the line. */
         (void)shutdown(fd, SHUT_WR);
         (void)recv(fd, unread, sizeof(unread), 0);
     }
-    write_addresses(&obituary, fd, peer);
+    record_addresses(&record, fd, peer);
     close(fd);
-    publish(&obituary);
+    record_log(&record);
 }
 
 static struct banter_client *client_new(struct listener *listener, int fd, const union peer *peer)
@@ -353,15 +267,14 @@ static struct banter_client *client_new(struct listener *listener, int fd, const
     if (!client)
         return NULL;
     if (stream_start(&client->stream, loop, fd, &stream_events, client,
-                     (size_t)settings->max_output / 2) < 0) {
+                     (size_t)settings->max_output / 2, protocol->writable != NULL) < 0) {
         free(client);
         return NULL;
     }
-    client->stream.queue_only = protocol->writable;
     line_init(&client->framer, (size_t)settings->max_line, settings->telnet);
     if (settings->telnet) /* all of it bytes, so that it may stand anywhere */
         client->telnet = (struct telnet *)((char *)client->session + protocol->session_size);
-    client->id = next_id();
+    client->id = record_next_id();
     client->opened = client->active = clock_now();
     client->remote = *peer;
     client->listener = listener_ref(listener);
@@ -410,7 +323,7 @@ void clients_abort(struct loop *loop, enum banter_reason reason)
 {
     clients_dismiss(loop, reason);
     while (loop->clients) {
-        loop->clients->state = CLIENT_GONE;
+        enter(loop->clients, CLIENT_GONE);
         settle(loop->clients);
     }
 }

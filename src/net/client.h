@@ -50,9 +50,12 @@ struct banter_client {
     /* Milliseconds of clock_now(). */
     int64_t opened;
     int64_t active;       /* the last byte, either way */
-    int64_t line_begun;   /* the first byte of the unfinished line */
-    int64_t output_since; /* when output_mark was set; of a lingering client, when that began */
-    uint64_t output_mark; /* to be sent by output_since + write-timeout; 0: nothing waits */
+    int64_t line_begun;   /* the first byte of the unfinished line; 0: there is none */
+    int64_t output_since; /* when output_mark was set */
+    int64_t ending_since; /* when the present state began, unless it is OPEN */
+
+    uint64_t output_mark; /* stream_sent() to be reached within write-timeout; 0: nothing waits */
+    uint64_t sent_seen;   /* stream_sent() at the last look */
 
     uint64_t id;
     uint64_t received;

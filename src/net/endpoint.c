@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -62,20 +64,20 @@ static int bind_socket(const struct address *address, bool shared)
  */
 static int bind_tcp(struct endpoint *endpoint, bool beside_own)
 {
-    struct address *address = &endpoint->address;
-    struct address bound = {.both = address->both, .length = sizeof(bound.socket)};
-    int fd = bind_socket(address, beside_own);
+    struct address *bound = &endpoint->bound;
+    int fd = bind_socket(bound, beside_own);
     if (fd < 0)
         return fd;
     endpoint->fds[0] = fd;
     int error = set(fd, SOL_SOCKET, SO_REUSEPORT);
-    if (!error && getsockname(fd, &bound.socket.any, &bound.length) < 0)
+    bound->length = sizeof(bound->socket);
+    if (!error && getsockname(fd, &bound->socket.any, &bound->length) < 0)
         error = -errno;
     if (error)
         return error;
-    address_format(&bound, endpoint->name);
+    address_format(bound, endpoint->name);
     for (unsigned i = 1; i < endpoint->count; i++) {
-        fd = bind_socket(&bound, true);
+        fd = bind_socket(bound, true);
         if (fd < 0)
             return fd;
         endpoint->fds[i] = fd;
@@ -107,7 +109,26 @@ static int clear_path(const struct address *address, const char **why)
     return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-static int bind_unix(struct endpoint *endpoint, const char **why)
+/*
+ * Looking whether the path is free and taking it are two steps, so servers that start at once
+ * should do them one after the other. The lock is on the directory, and leaves no file behind; one
+ * that may not be read is not locked. A descriptor, or -1.
+ */
+static int lock_directory(const char *path)
+{
+    char directory[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+    const char *slash = strrchr(path, '/'); /* the path is absolute, so there is one */
+    snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path + 1), path);
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0 && flock(fd, LOCK_EX) < 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* The first descriptor: bound, and listening, so that nobody takes the socket for a stale one. */
+static int take_path(struct endpoint *endpoint, const char **why)
 {
     const struct address *address = &endpoint->address;
     struct stat status;
@@ -118,13 +139,24 @@ static int bind_unix(struct endpoint *endpoint, const char **why)
     if (fd < 0)
         return fd;
     endpoint->fds[0] = fd;
-    address_format(address, endpoint->name);
-    if (lstat(address->socket.un.sun_path, &status) < 0)
+    if (listen(fd, SOMAXCONN) < 0 || lstat(address->socket.un.sun_path, &status) < 0)
         return -errno;
     endpoint->device = status.st_dev;
     endpoint->inode = status.st_ino;
+    return 0;
+}
+
+static int bind_unix(struct endpoint *endpoint, const char **why)
+{
+    int lock = lock_directory(endpoint->address.socket.un.sun_path);
+    int error = take_path(endpoint, why);
+    if (lock >= 0)
+        close(lock);
+    if (error)
+        return error;
+    address_format(&endpoint->address, endpoint->name);
     for (unsigned i = 1; i < endpoint->count; i++) {
-        endpoint->fds[i] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        endpoint->fds[i] = fcntl(endpoint->fds[0], F_DUPFD_CLOEXEC, 0);
         if (endpoint->fds[i] < 0)
             return -errno;
     }
@@ -148,7 +180,7 @@ int endpoint_bind(const struct address *address, unsigned count, bool beside_own
         *why = strerror(ENOMEM);
         return -ENOMEM;
     }
-    made->address = *address;
+    made->address = made->bound = *address;
     made->count = count;
     for (unsigned i = 0; i < count; i++)
         made->fds[i] = -1;
@@ -160,10 +192,8 @@ int endpoint_bind(const struct address *address, unsigned count, bool beside_own
     } else {
         error = bind_tcp(made, beside_own);
         if (error == -EAFNOSUPPORT && address->both) {
-            struct address asked = made->address;
-            fall_back_to_v4(&made->address);
+            fall_back_to_v4(&made->bound);
             error = bind_tcp(made, beside_own);
-            made->address = asked;
         }
     }
     if (error) {
@@ -191,21 +221,23 @@ void endpoint_close(struct endpoint *endpoint, unsigned worker)
     endpoint->fds[worker] = -1;
 }
 
-static void remove_file(const struct endpoint *endpoint)
+void endpoint_unlink(struct endpoint *endpoint)
 {
     struct stat status;
     const char *path = endpoint->address.socket.un.sun_path;
-    if (endpoint->inode && lstat(path, &status) == 0 && status.st_dev == endpoint->device &&
+    if (endpoint->inode == 0)
+        return;
+    if (lstat(path, &status) == 0 && status.st_dev == endpoint->device &&
         status.st_ino == endpoint->inode)
         (void)unlink(path);
+    endpoint->inode = 0;
 }
 
 void endpoint_free(struct endpoint *endpoint)
 {
     if (!endpoint)
         return;
-    if (endpoint->address.socket.any.sa_family == AF_UNIX)
-        remove_file(endpoint);
+    endpoint_unlink(endpoint);
     for (unsigned i = 0; i < endpoint->count; i++)
         endpoint_close(endpoint, i);
     free(endpoint);

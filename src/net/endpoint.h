@@ -17,7 +17,8 @@
 
 struct endpoint {
     struct address address;  /* as asked for */
-    char name[ADDRESS_TEXT]; /* as bound: with the real port */
+    struct address bound;    /* with the real port */
+    char name[ADDRESS_TEXT]; /* of the bound address */
     dev_t device;            /* of a unix socket's file, so that only our own is removed */
     ino_t inode;
     unsigned count;
@@ -25,7 +26,8 @@ struct endpoint {
 };
 
 /*
- * Binds, without listening yet. `beside_own`: an endpoint of ours that is about to go holds an
+ * Binds, without listening yet - but for a unix socket, which would look like a stale one to others
+ * meanwhile. `beside_own`: an endpoint of ours that is about to go holds an
  * overlapping address, so it is no error that somebody has it. 0, or -errno with `why` set.
  */
 __attribute__((warn_unused_result)) int endpoint_bind(const struct address *address, unsigned count,
@@ -35,10 +37,16 @@ __attribute__((warn_unused_result)) int endpoint_bind(const struct address *addr
 /* From here on clients can connect. 0 or -errno. */
 __attribute__((warn_unused_result)) int endpoint_listen(struct endpoint *endpoint);
 
+/*
+ * Removes a unix socket's file, if it is still ours: nobody can connect any more. To be called
+ * while a descriptor is open, since the inode of a closed one may have become somebody else's.
+ */
+void endpoint_unlink(struct endpoint *endpoint);
+
 /* Closes one worker's descriptor. Called by that worker. */
 void endpoint_close(struct endpoint *endpoint, unsigned worker);
 
-/* Closes what is open, removes a unix socket's file, frees. NULL is fine. */
+/* Unlinks and closes what is not yet, and frees. NULL is fine. */
 void endpoint_free(struct endpoint *endpoint);
 
 #endif

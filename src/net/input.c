@@ -45,11 +45,22 @@ static void hear_lines(struct banter_client *client, char **cursor, char *end)
     }
 }
 
+/* Keeps the time at which the unfinished line began. */
+static void note_line(struct banter_client *client, uint64_t lines_before)
+{
+    if (!line_unfinished(&client->framer))
+        client->line_begun = 0;
+    else if (client->line_begun == 0 || client->lines != lines_before)
+        client->line_begun = clock_now();
+}
+
 static void hear_data(struct banter_client *client, char **cursor, char *end)
 {
     const struct banter_protocol *protocol = protocol_of(client);
+    uint64_t lines = client->lines;
     if (protocol->line) {
         hear_lines(client, cursor, end);
+        note_line(client, lines);
         return;
     }
     if (protocol->data)
@@ -83,9 +94,11 @@ static void hear_telnet(struct banter_client *client, char **cursor, char *end)
             break;
         case TELNET_ERASE_CHARACTER:
             line_erase_character(&client->framer);
+            note_line(client, client->lines);
             break;
         case TELNET_ERASE_LINE:
             line_erase(&client->framer);
+            note_line(client, client->lines);
             break;
         }
     }
@@ -95,14 +108,10 @@ size_t input_take(struct banter_client *client, char *bytes, size_t length)
 {
     char *cursor = bytes;
     char *end = bytes + length;
-    bool was_unfinished = line_unfinished(&client->framer);
-    uint64_t lines = client->lines;
     if (client->telnet)
         hear_telnet(client, &cursor, end);
     else if (client_listens(client))
         hear_data(client, &cursor, end);
-    if (line_unfinished(&client->framer) && (!was_unfinished || lines != client->lines))
-        client->line_begun = clock_now();
     return client->state == CLIENT_OPEN ? (size_t)(cursor - bytes) : length;
 }
 
@@ -124,9 +133,6 @@ void input_end(struct banter_client *client)
     const struct banter_protocol *protocol = protocol_of(client);
     char *line;
     size_t length;
-    client->input_ended = true;
-    if (client->state == CLIENT_LINGERING)
-        client->state = CLIENT_GONE;
     if (client->state != CLIENT_OPEN)
         return;
     if (protocol->line && line_rest(&client->framer, &line, &length) == LINE_READY)

@@ -26,9 +26,10 @@ static void on_event(struct bufferevent *bev, short what, void *argument)
 }
 
 int stream_start(struct stream *stream, struct loop *loop, int fd,
-                 const struct stream_events *events, void *owner, size_t low_mark)
+                 const struct stream_events *events, void *owner, size_t low_mark, bool queue_only)
 {
-    *stream = (struct stream){.loop = loop, .events = events, .owner = owner};
+    *stream =
+        (struct stream){.loop = loop, .events = events, .owner = owner, .queue_only = queue_only};
     stream->bev = bufferevent_socket_new(loop->base, fd, 0);
     if (!stream->bev)
         return -ENOMEM;
@@ -97,28 +98,39 @@ static size_t queued(const struct stream *stream)
     return evbuffer_get_length(bufferevent_get_output(stream->bev));
 }
 
-static void queue(struct stream *stream, const void *bytes, size_t length)
+/* From here on the stream takes no output, and what was given to it last is lost. */
+static void fail(struct stream *stream, int error, size_t length)
 {
-    if (length > 0 && bufferevent_write(stream->bev, bytes, length) < 0)
-        stream->error = -ENOMEM;
+    stream->error = error;
+    stream->lost += length;
 }
 
-/* One try; what the kernel does not take has to queue. */
+/* One try; 0 where the kernel takes nothing now, or -errno. */
+static ssize_t send_some(struct stream *stream, const char *bytes, size_t length)
+{
+    ssize_t sent;
+    do
+        sent = send(stream_fd(stream), bytes, length, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0)
+        return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
+    return sent;
+}
+
+/* Output in the queue goes first; behind it, or where the kernel is full, the rest has to queue. */
 static void send_or_queue(struct stream *stream, const char *bytes, size_t length)
 {
     ssize_t sent = 0;
-    if (!stream->queue_only && queued(stream) == 0) {
-        do
-            sent = send(stream_fd(stream), bytes, length, MSG_NOSIGNAL);
-        while (sent < 0 && errno == EINTR);
-        if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
-            stream->error = -errno;
-            return;
-        }
-        if (sent < 0)
-            sent = 0;
+    if (!stream->queue_only && queued(stream) == 0)
+        sent = send_some(stream, bytes, length);
+    if (sent < 0) {
+        fail(stream, (int)sent, length);
+        return;
     }
-    queue(stream, bytes + sent, length - (size_t)sent);
+    bytes += sent;
+    length -= (size_t)sent;
+    if (length > 0 && bufferevent_write(stream->bev, bytes, length) < 0)
+        fail(stream, -ENOMEM, length);
 }
 
 static void push_out(struct stream *stream)
@@ -126,7 +138,9 @@ static void push_out(struct stream *stream)
     struct loop *loop = stream->loop;
     size_t length = loop->out_length;
     loop->out_length = 0;
-    if (length > 0 && !stream->error)
+    if (length > 0 && stream->error)
+        stream->lost += length;
+    else if (length > 0)
         send_or_queue(stream, loop->out, length);
 }
 
@@ -139,7 +153,9 @@ void stream_write(struct stream *stream, const void *bytes, size_t length)
     if (length > LOOP_BUFFER - loop->out_length)
         push_out(stream);
     if (length > LOOP_BUFFER) {
-        if (!stream->error)
+        if (stream->error)
+            stream->lost += length;
+        else
             send_or_queue(stream, bytes, length);
         return;
     }
@@ -156,6 +172,11 @@ int stream_flush(struct stream *stream)
 size_t stream_pending(const struct stream *stream)
 {
     return queued(stream) + stream->loop->out_length;
+}
+
+uint64_t stream_sent(const struct stream *stream)
+{
+    return stream->written - stream->lost - stream_pending(stream);
 }
 
 void stream_finish(struct stream *stream)

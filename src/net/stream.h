@@ -39,18 +39,20 @@ struct stream {
     void *owner;
     struct event input;
     uint64_t written; /* bytes ever given to stream_write() */
+    uint64_t lost;    /* bytes of these that no send will be tried for, after an error */
     bool reading;
-    bool queue_only; /* every output goes by way of the bufferevent, so that drained() follows */
-    int error;       /* -errno of what went wrong when writing; nothing is sent any more */
+    bool queue_only;
+    int error; /* -errno of what went wrong when writing; nothing is sent any more */
 };
 
 /*
  * Takes over a connected, non-blocking socket. Reading is off. `low_mark`: output at or below which
- * drained() is called. On failure (-errno) the socket is still the caller's.
+ * drained() is called. `queue_only`: nothing is sent at once, so that drained() follows every
+ * write. On failure (-errno) the socket is still the caller's.
  */
 __attribute__((warn_unused_result)) int stream_start(struct stream *stream, struct loop *loop,
                                                      int fd, const struct stream_events *events,
-                                                     void *owner, size_t low_mark);
+                                                     void *owner, size_t low_mark, bool queue_only);
 
 /* Closes the socket and lets go of everything; no event comes any more. */
 void stream_stop(struct stream *stream);
@@ -79,8 +81,9 @@ void stream_write(struct stream *stream, const void *bytes, size_t length);
 /* Sends what was gathered, and queues what the kernel does not take. 0 or -errno. */
 __attribute__((warn_unused_result)) int stream_flush(struct stream *stream);
 
-/* How much of the output has not been taken by the kernel. */
+/* How much of the output waits to be taken by the kernel, and how much it has taken. */
 size_t stream_pending(const struct stream *stream);
+uint64_t stream_sent(const struct stream *stream);
 
 /* Half-close: the client sees the end of input once it has read everything. */
 void stream_finish(struct stream *stream);

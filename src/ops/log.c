@@ -25,11 +25,11 @@
 static struct {
     pthread_mutex_t mutex;
     pthread_cond_t filled;
-    pthread_cond_t emptied;
+    pthread_cond_t end;
     pthread_t writer;
     bool running;
     bool stopping;
-    bool writing; /* the writer holds bytes that are not yet written */
+    bool ended; /* the writer has, with all that it could write */
     size_t start;
     size_t length;
     uint64_t dropped;
@@ -193,22 +193,44 @@ static void format_event(struct line *line, enum log_level level, const char *ev
     line->bytes[line->length++] = '\n';
 }
 
-/* Writes all of it; an error that waiting cannot mend loses the rest, as there is no one to tell.
- */
-static void write_out(const char *bytes, size_t length)
+/* Writes what can be written: all, unless there is an error that waiting does not mend. */
+static size_t write_out(const char *bytes, size_t length)
 {
-    while (length > 0) {
-        ssize_t written = write(STDERR_FILENO, bytes, length);
-        if (written > 0) {
-            bytes += written;
-            length -= (size_t)written;
-        } else if (written < 0 && (errno == EAGAIN || errno == EINTR)) {
+    size_t done = 0;
+    while (done < length) {
+        ssize_t written = write(STDERR_FILENO, bytes + done, length - done);
+        if (written > 0)
+            done += (size_t)written;
+        else if (written < 0 && (errno == EAGAIN || errno == EINTR))
             /* Somebody made stderr non-blocking; this thread has all the time in the world. */
             nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-        } else {
-            return;
-        }
+        else
+            break;
     }
+    return done;
+}
+
+static uint64_t count_lines(const char *bytes, size_t length)
+{
+    uint64_t lines = 0;
+    for (size_t i = 0; i < length; i++)
+        lines += bytes[i] == '\n';
+    return lines;
+}
+
+/*
+ * Writes a piece of the ring, by the writer alone. Returns how many lines are lost, on a full disk
+ * for instance; a line that was written in part is ended before the next one.
+ */
+static uint64_t write_lines(const char *bytes, size_t length)
+{
+    static bool torn;
+    if (torn && write_out("\n", 1) == 1)
+        torn = false;
+    size_t done = torn ? 0 : write_out(bytes, length);
+    if (done > 0 && done < length)
+        torn = bytes[done - 1] != '\n';
+    return count_lines(bytes + done, length - done);
 }
 
 static bool ring_append(const struct line *line)
@@ -235,45 +257,59 @@ static size_t ring_take(char *bytes, size_t size)
     return length;
 }
 
-/* Once everything before the gap is out, says how large the gap is; under the mutex. */
-static void ring_account(void)
+/* Both let go of the mutex while they write. Whether everything was written. */
+
+static bool write_ring(void)
 {
-    if (ring.dropped == 0 || ring.length > 0)
-        return;
+    static char bytes[16 * 1024];
+    size_t length = ring_take(bytes, sizeof(bytes));
+    pthread_mutex_unlock(&ring.mutex);
+    uint64_t lost = write_lines(bytes, length);
+    pthread_mutex_lock(&ring.mutex);
+    ring.dropped += lost;
+    return lost == 0;
+}
+
+/* Once everything before the gap is out, says how large the gap is. */
+static bool write_dropped(void)
+{
     struct line line;
-    struct log_field count = log_number("count", ring.dropped);
+    uint64_t dropped = ring.dropped;
+    struct log_field count = log_number("count", dropped);
+    pthread_mutex_unlock(&ring.mutex);
     format_event(&line, LOG_WARNING, "log-dropped", &count, 1);
-    ring.dropped = 0;
-    (void)ring_append(&line); /* the ring is empty, so it fits */
+    bool written = write_lines(line.bytes, line.length) == 0;
+    pthread_mutex_lock(&ring.mutex);
+    if (written)
+        ring.dropped -= dropped;
+    return written;
 }
 
 static void *run_writer(void *unused)
 {
-    static char bytes[16 * 1024];
+    bool works = true; /* after an error the next try waits for the next event */
     (void)unused;
     pthread_mutex_lock(&ring.mutex);
     for (;;) {
-        ring_account();
         if (ring.length > 0) {
-            size_t length = ring_take(bytes, sizeof(bytes));
-            ring.writing = true;
-            pthread_mutex_unlock(&ring.mutex);
-            write_out(bytes, length);
-            pthread_mutex_lock(&ring.mutex);
-            ring.writing = false;
-            continue;
-        }
-        pthread_cond_signal(&ring.emptied);
-        if (ring.stopping)
+            works = write_ring();
+        } else if (ring.dropped > 0 && works) {
+            works = write_dropped();
+        } else if (ring.stopping) {
             break;
-        pthread_cond_wait(&ring.filled, &ring.mutex);
+        } else {
+            pthread_cond_wait(&ring.filled, &ring.mutex);
+            works = true;
+        }
     }
+    ring.ended = true;
+    pthread_cond_signal(&ring.end);
     pthread_mutex_unlock(&ring.mutex);
     return NULL;
 }
 
 /* log_stop() waits by the monotonic clock: nobody's setting of the time prolongs it. */
-static int init_emptied(void)
+static int init_end(void)
 {
     pthread_condattr_t attributes;
     int error = pthread_condattr_init(&attributes);
@@ -281,7 +317,7 @@ static int init_emptied(void)
         return error;
     error = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     if (!error)
-        error = pthread_cond_init(&ring.emptied, &attributes);
+        error = pthread_cond_init(&ring.end, &attributes);
     pthread_condattr_destroy(&attributes);
     return error;
 }
@@ -290,7 +326,7 @@ int log_start(void)
 {
     sigset_t all, before;
     sigfillset(&all);
-    int error = init_emptied();
+    int error = init_end();
     /* Signals are the main thread's business; a thread inherits its creator's mask. */
     if (!error)
         error = pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -314,8 +350,8 @@ void log_stop(void)
     pthread_cond_signal(&ring.filled);
     bool timed_out = clock_gettime(CLOCK_MONOTONIC, &until) < 0;
     until.tv_sec += STOP_PATIENCE;
-    while ((ring.length > 0 || ring.dropped > 0 || ring.writing) && !timed_out)
-        timed_out = pthread_cond_timedwait(&ring.emptied, &ring.mutex, &until) != 0;
+    while (!ring.ended && !timed_out)
+        timed_out = pthread_cond_timedwait(&ring.end, &ring.mutex, &until) != 0;
     ring.running = false;
     pthread_mutex_unlock(&ring.mutex);
     /* A writer that hangs in write(2) is left behind: the process is about to end. */
@@ -347,7 +383,7 @@ static void emit(const struct line *line)
         pthread_cond_signal(&ring.filled);
     pthread_mutex_unlock(&ring.mutex);
     if (!queued)
-        write_out(line->bytes, line->length);
+        (void)write_out(line->bytes, line->length);
 }
 
 void log_fields(enum log_level level, const char *event, const struct log_field *fields,

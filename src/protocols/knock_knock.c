@@ -76,9 +76,9 @@ static struct words trim(const char *line, size_t length)
     return words;
 }
 
-/* The next byte, as far as it matters: in lower case, and apostrophes (' and U+2019) skipped. 0 at
- * the end; a NUL that was really said is none of ours, and ends the comparison as well. */
-static char next_byte(struct words *words)
+/* The next byte, as far as it matters: in lower case, and apostrophes (' and U+2019) skipped. -1 at
+ * the end. */
+static int next_byte(struct words *words)
 {
     while (words->at < words->end) {
         char byte = *words->at++;
@@ -88,31 +88,33 @@ static char next_byte(struct words *words)
             words->at += 2;
             continue;
         }
-        return byte >= 'A' && byte <= 'Z' ? (char)(byte - 'A' + 'a') : byte;
+        return (unsigned char)(byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte);
     }
-    return 0;
+    return -1;
 }
 
-/* Whether `words` go on with the text; they are moved past it. */
-static bool go_on_with(struct words *words, const char *text)
+/* Whether `words` go on with the others; they are moved past them. */
+static bool go_on_with(struct words *words, struct words others)
 {
-    struct words expected = {text, text + strlen(text)};
-    char byte;
-    while ((byte = next_byte(&expected)))
+    int byte;
+    while ((byte = next_byte(&others)) >= 0)
         if (next_byte(words) != byte)
             return false;
     return true;
 }
 
-static bool are_over(struct words *words)
-{
-    return next_byte(words) == 0 && words->at == words->end;
-}
-
+/*
+ * Whether the line is `text` and `more`. A closing mark of the text may be said or left out: to
+ * "Boo!" one says "Boo who?" as well as "Boo! who?".
+ */
 static bool says(const char *line, size_t length, const char *text, const char *more)
 {
     struct words words = trim(line, length);
-    return go_on_with(&words, text) && go_on_with(&words, more) && are_over(&words);
+    if (!go_on_with(&words, trim(text, strlen(text))))
+        return false;
+    while (words.at < words.end && *words.at != ' ' && is_closing(*words.at))
+        words.at++;
+    return go_on_with(&words, (struct words){more, more + strlen(more)}) && next_byte(&words) < 0;
 }
 
 /* --- the conversation ---------------------------------------------------------------------- */

@@ -51,40 +51,62 @@ static bool is_name(const char *name)
     return name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-")] == '\0';
 }
 
-static size_t size_of_type(enum banter_type type)
+struct layout {
+    size_t size;
+    size_t alignment;
+};
+
+#define LAYOUT(type)                                                                               \
+    (struct layout)                                                                                \
+    {                                                                                              \
+        sizeof(type), _Alignof(type)                                                               \
+    }
+
+/* What an option's value takes; of size 0 for a type that is not known. */
+static struct layout layout_of(enum banter_type type)
 {
     switch (type) {
     case BANTER_STRING:
-        return sizeof(const char *);
+        return LAYOUT(const char *);
     case BANTER_BOOLEAN:
-        return sizeof(bool);
+        return LAYOUT(bool);
     case BANTER_NUMBER:
     case BANTER_DURATION:
     case BANTER_SIZE:
     case BANTER_CHOICE:
-        return sizeof(int64_t);
+        return LAYOUT(int64_t);
     case BANTER_FILE:
-        return sizeof(struct banter_file);
+        return LAYOUT(struct banter_file);
     }
-    return 0;
+    return (struct layout){0, 1};
 }
 
 /* What is wrong with an option, as the end of a sentence that begins with its name; or NULL. */
 static const char *check_option(const struct banter_protocol *protocol, size_t index)
 {
     const struct banter_option *option = &protocol->options[index];
-    size_t size = size_of_type(option->type);
+    struct layout layout = layout_of(option->type);
     if (!is_name(option->name))
         return "has no name, or one that is not of lower-case letters, digits and '-'";
-    if (size == 0)
+    if (layout.size == 0)
         return "has a type that this banterd does not know";
-    if (option->offset > protocol->settings_size || size > protocol->settings_size - option->offset)
+    if (option->offset > protocol->settings_size ||
+        layout.size > protocol->settings_size - option->offset)
         return "lies outside the settings";
+    if (option->offset % layout.alignment != 0)
+        return "has an offset that its type cannot have";
+    if (option->min > option->max)
+        return "has a least value that is above its greatest";
     if (option->type == BANTER_CHOICE && (!option->words || !*option->words))
         return "has no words to choose from";
-    for (size_t i = 0; i < index; i++)
-        if (strcmp(option->name, protocol->options[i].name) == 0)
+    for (size_t i = 0; i < index; i++) {
+        const struct banter_option *other = &protocol->options[i];
+        if (strcmp(option->name, other->name) == 0)
             return "is there twice";
+        if (option->offset < other->offset + layout_of(other->type).size &&
+            other->offset < option->offset + layout.size)
+            return "lies over another option";
+    }
     return NULL;
 }
 

@@ -12,16 +12,16 @@
 
 bool generation_has(const struct generation *generation, const struct endpoint *endpoint)
 {
-    for (size_t i = 0; generation && i < generation->seat_count; i++)
-        if (generation->seats[i].endpoint == endpoint)
+    for (size_t i = 0; generation && i < generation->binding_count; i++)
+        if (generation->bindings[i].endpoint == endpoint)
             return true;
     return false;
 }
 
 static const struct listener_config *listener_of(const struct generation *generation,
-                                                 const struct seat *seat)
+                                                 const struct binding *binding)
 {
-    return &generation->config->listeners[seat->listener];
+    return &generation->config->listeners[binding->listener];
 }
 
 /*
@@ -33,13 +33,14 @@ static struct endpoint *inherit(const struct generation *generation,
                                 const struct listener_config *listener,
                                 const struct address *address)
 {
-    for (size_t i = 0; before && i < before->seat_count; i++) {
-        const struct seat *seat = &before->seats[i];
+    for (size_t i = 0; before && i < before->binding_count; i++) {
+        const struct binding *binding = &before->bindings[i];
         bool any_port = address->socket.any.sa_family != AF_UNIX && address_port(address) == 0;
-        if (address_equal(&seat->endpoint->address, address) &&
-            !generation_has(generation, seat->endpoint) &&
-            (!any_port || strcmp(listener_of(before, seat)->name, listener->name) == 0))
-            return seat->endpoint;
+        if ((address_equal(&binding->endpoint->address, address) ||
+             address_equal(&binding->endpoint->bound, address)) &&
+            !generation_has(generation, binding->endpoint) &&
+            (!any_port || strcmp(listener_of(before, binding)->name, listener->name) == 0))
+            return binding->endpoint;
     }
     return NULL;
 }
@@ -47,43 +48,43 @@ static struct endpoint *inherit(const struct generation *generation,
 /* Whether the address is taken by an endpoint that goes with the generation before. */
 static bool replaces(const struct generation *before, const struct address *address)
 {
-    for (size_t i = 0; before && i < before->seat_count; i++)
-        if (address_overlaps(&before->seats[i].endpoint->address, address))
+    for (size_t i = 0; before && i < before->binding_count; i++)
+        if (address_overlaps(&before->bindings[i].endpoint->bound, address))
             return true;
     return false;
 }
 
-static bool take_seat(struct generation *generation, const struct generation *before,
-                      size_t listener, const struct address *address, unsigned workers,
-                      struct report *report)
+static bool bind_one(struct generation *generation, const struct generation *before,
+                     size_t listener, const struct address *address, unsigned workers,
+                     struct report *report)
 {
     const struct listener_config *settings = &generation->config->listeners[listener];
-    struct seat *seat = &generation->seats[generation->seat_count];
+    struct binding *binding = &generation->bindings[generation->binding_count];
     const char *why;
-    seat->listener = listener;
-    seat->endpoint = inherit(generation, before, settings, address);
-    seat->inherited = seat->endpoint;
-    if (!seat->inherited &&
-        endpoint_bind(address, workers, replaces(before, address), &seat->endpoint, &why) < 0) {
+    binding->listener = listener;
+    binding->endpoint = inherit(generation, before, settings, address);
+    binding->inherited = binding->endpoint != NULL;
+    if (!binding->inherited &&
+        endpoint_bind(address, workers, replaces(before, address), &binding->endpoint, &why) < 0) {
         char text[ADDRESS_TEXT];
         address_format(address, text);
         report_add(report, generation->config->path, settings->line,
                    "listener %s cannot listen on %s: %s", settings->name, text, why);
         return false;
     }
-    generation->seat_count++;
+    generation->binding_count++;
     return true;
 }
 
-static bool take_seats(struct generation *generation, const struct generation *before,
-                       unsigned workers, struct report *report)
+static bool bind_all(struct generation *generation, const struct generation *before,
+                     unsigned workers, struct report *report)
 {
     const struct config *config = generation->config;
     bool all = true;
     for (size_t i = 0; i < config->listener_count; i++)
         for (size_t j = 0; j < config->listeners[i].address_count; j++)
-            if (!take_seat(generation, before, i, &config->listeners[i].addresses[j], workers,
-                           report))
+            if (!bind_one(generation, before, i, &config->listeners[i].addresses[j], workers,
+                          report))
                 all = false;
     return all;
 }
@@ -92,14 +93,14 @@ static bool take_seats(struct generation *generation, const struct generation *b
 static bool listen_all(struct generation *generation, struct report *report)
 {
     bool all = true;
-    for (size_t i = 0; i < generation->seat_count; i++) {
-        struct seat *seat = &generation->seats[i];
-        int error = seat->inherited ? 0 : endpoint_listen(seat->endpoint);
+    for (size_t i = 0; i < generation->binding_count; i++) {
+        struct binding *binding = &generation->bindings[i];
+        int error = binding->inherited ? 0 : endpoint_listen(binding->endpoint);
         if (error) {
-            const struct listener_config *listener = listener_of(generation, seat);
+            const struct listener_config *listener = listener_of(generation, binding);
             report_add(report, generation->config->path, listener->line,
-                       "listener %s cannot listen on %s: %s", listener->name, seat->endpoint->name,
-                       strerror(-error));
+                       "listener %s cannot listen on %s: %s", listener->name,
+                       binding->endpoint->name, strerror(-error));
             all = false;
         }
     }
@@ -121,9 +122,9 @@ struct generation *generation_new(struct config *config, const struct generation
                                   unsigned workers, struct admission *admission,
                                   struct report *report)
 {
-    size_t seats = 0;
+    size_t bindings = 0;
     for (size_t i = 0; i < config->listener_count; i++)
-        seats += config->listeners[i].address_count;
+        bindings += config->listeners[i].address_count;
 
     struct generation *generation = calloc(1, sizeof(*generation));
     if (!generation) {
@@ -133,10 +134,10 @@ struct generation *generation_new(struct config *config, const struct generation
     generation->number = before ? before->number + 1 : 1;
     generation->config = config_ref(config);
     generation->tallies = calloc(config->listener_count, sizeof(*generation->tallies));
-    generation->seats = calloc(seats, sizeof(*generation->seats));
-    if (!generation->tallies || !generation->seats || !take_tallies(generation, admission))
+    generation->bindings = calloc(bindings, sizeof(*generation->bindings));
+    if (!generation->tallies || !generation->bindings || !take_tallies(generation, admission))
         report_add(report, config->path, 0, "%s", strerror(ENOMEM));
-    else if (take_seats(generation, before, workers, report) && listen_all(generation, report))
+    else if (bind_all(generation, before, workers, report) && listen_all(generation, report))
         return generation;
     generation_free(generation, before);
     return NULL;
@@ -146,23 +147,43 @@ void generation_free(struct generation *generation, const struct generation *aft
 {
     if (!generation)
         return;
-    for (size_t i = 0; i < generation->seat_count; i++)
-        if (!generation_has(after, generation->seats[i].endpoint))
-            endpoint_free(generation->seats[i].endpoint);
+    for (size_t i = 0; i < generation->binding_count; i++)
+        if (!generation_has(after, generation->bindings[i].endpoint))
+            endpoint_free(generation->bindings[i].endpoint);
     config_unref(generation->config);
     free(generation->tallies);
-    free(generation->seats);
+    free(generation->bindings);
     free(generation);
 }
 
-void generation_announce(const struct generation *generation)
+/* Whether the generation before said the same of this endpoint: the listener, and the protocol. */
+static bool is_known(const struct generation *before, const struct listener_config *listener,
+                     const struct endpoint *endpoint)
 {
-    for (size_t i = 0; i < generation->seat_count; i++) {
-        const struct seat *seat = &generation->seats[i];
-        const struct listener_config *listener = listener_of(generation, seat);
-        if (!seat->inherited)
+    for (size_t i = 0; before && i < before->binding_count; i++) {
+        const struct listener_config *other = listener_of(before, &before->bindings[i]);
+        if (before->bindings[i].endpoint == endpoint)
+            return strcmp(other->name, listener->name) == 0 &&
+                   strcmp(other->protocol->name, listener->protocol->name) == 0;
+    }
+    return false;
+}
+
+void generation_announce(const struct generation *generation, const struct generation *before)
+{
+    for (size_t i = 0; i < generation->binding_count; i++) {
+        const struct binding *binding = &generation->bindings[i];
+        const struct listener_config *listener = listener_of(generation, binding);
+        if (!is_known(before, listener, binding->endpoint))
             log_event(LOG_NOTICE, "listening", log_text("listener", listener->name),
-                      log_text("address", seat->endpoint->name),
+                      log_text("address", binding->endpoint->name),
                       log_text("protocol", listener->protocol->name));
     }
+}
+
+void generation_unlink(const struct generation *generation, const struct generation *after)
+{
+    for (size_t i = 0; i < generation->binding_count; i++)
+        if (!generation_has(after, generation->bindings[i].endpoint))
+            endpoint_unlink(generation->bindings[i].endpoint);
 }

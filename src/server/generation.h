@@ -19,7 +19,7 @@ struct endpoint;
 struct tally;
 
 /* One endpoint, and the listener that it belongs to. */
-struct seat {
+struct binding {
     struct endpoint *endpoint;
     size_t listener; /* in config->listeners */
     bool inherited;
@@ -29,8 +29,8 @@ struct generation {
     unsigned number;        /* from 1 */
     struct config *config;  /* a reference */
     struct tally **tallies; /* one a listener */
-    struct seat *seats;
-    size_t seat_count;
+    struct binding *bindings;
+    size_t binding_count;
 };
 
 /*
@@ -45,8 +45,11 @@ struct generation *generation_new(struct config *config, const struct generation
 /* Frees the generation and those of its endpoints that `after` (may be NULL) does not have. */
 void generation_free(struct generation *generation, const struct generation *after);
 
-/* Logs `listening` for each endpoint that this generation has opened. */
-void generation_announce(const struct generation *generation);
+/* Logs `listening` for each endpoint that is new, or has another listener than `before`. */
+void generation_announce(const struct generation *generation, const struct generation *before);
+
+/* Removes the files of the unix sockets that `after` (may be NULL) does not have. */
+void generation_unlink(const struct generation *generation, const struct generation *after);
 
 /* Whether the endpoint is one of this generation's. */
 bool generation_has(const struct generation *generation, const struct endpoint *endpoint);

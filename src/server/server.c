@@ -72,6 +72,8 @@ static void hand_out(struct server *server, struct generation *generation)
 {
     server->retiring = server->current;
     server->current = generation;
+    if (server->retiring) /* while its sockets are still open */
+        generation_unlink(server->retiring, generation);
     server->adopting = server->worker_count;
     for (unsigned i = 0; i < server->worker_count; i++)
         worker_adopt(server->workers[i], generation);
@@ -101,6 +103,17 @@ static void reload(struct server *server)
     report_fini(&report);
 }
 
+static void announce(const struct server *server)
+{
+    const struct generation *generation = server->current;
+    generation_announce(generation, server->retiring);
+    if (generation->number == 1)
+        log_event(LOG_NOTICE, "ready", log_number("listeners", generation->config->listener_count),
+                  log_number("workers", server->worker_count));
+    else
+        log_event(LOG_NOTICE, "reloaded", log_number("generation", generation->number));
+}
+
 static void on_adopted(void *owner)
 {
     struct server *server = owner;
@@ -108,12 +121,8 @@ static void on_adopted(void *owner)
         return;
     const struct generation *generation = server->current;
     apply_log_level(server, generation->config);
-    generation_announce(generation);
-    if (generation->number == 1)
-        log_event(LOG_NOTICE, "ready", log_number("listeners", generation->config->listener_count),
-                  log_number("workers", server->worker_count));
-    else
-        log_event(LOG_NOTICE, "reloaded", log_number("generation", generation->number));
+    if (server->state == SERVER_RUNNING) /* or a stop was asked for meanwhile */
+        announce(server);
     generation_free(server->retiring, generation);
     server->retiring = NULL;
     if (server->reload_again && server->state == SERVER_RUNNING) {
@@ -159,6 +168,7 @@ static void drain(struct server *server)
     server->state = SERVER_DRAINING;
     server->occupied = server->worker_count;
     log_event(LOG_NOTICE, "draining", log_number("clients", admission_clients(server->admission)));
+    generation_unlink(server->current, NULL); /* while its sockets are still open */
     for_each_worker(server, worker_drain);
     if (timeout > 0)
         start_timer(server, timeout);
@@ -198,6 +208,22 @@ static void on_terminate(evutil_socket_t fd, short what, void *argument)
 
 /* --- the beginning ------------------------------------------------------------------------- */
 
+static const int signals[] = {SIGHUP, SIGTERM, SIGINT};
+
+static void set_mask(int how)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+        sigaddset(&set, signals[i]);
+    (void)pthread_sigmask(how, &set, NULL); /* fails for a wrong `how` alone */
+}
+
+void server_block_signals(void)
+{
+    set_mask(SIG_BLOCK);
+}
+
 static bool watch_signal(struct server *server, size_t slot, int number, event_callback_fn handler)
 {
     server->signals[slot] = evsignal_new(server->base, number, handler, server);
@@ -217,6 +243,7 @@ static int init(struct server *server)
         !watch_signal(server, 1, SIGTERM, on_terminate) ||
         !watch_signal(server, 2, SIGINT, on_terminate))
         return -ENOMEM;
+    set_mask(SIG_UNBLOCK);
     return mailbox_init(&server->mailbox, server->base);
 }
 
@@ -269,17 +296,9 @@ static void join_workers(struct server *server)
     for_each_worker(server, worker_free);
 }
 
-/* Without their events the signals would kill; what is left to do is short, and should be done. */
-static void block_signals(void)
-{
-    sigset_t all;
-    sigfillset(&all);
-    (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
-}
-
 static void fini(struct server *server)
 {
-    block_signals();
+    server_block_signals(); /* without their events they would kill */
     join_workers(server);
     free(server->workers);
     generation_free(server->retiring, server->current);

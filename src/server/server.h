@@ -15,6 +15,12 @@ struct server_options {
 };
 
 /*
+ * Lets the signals that the server listens to wait until it does. To be called before the
+ * configuration is read, so that a HUP that comes early means a reload, and not the end.
+ */
+void server_block_signals(void);
+
+/*
  * Serves until told to stop. Takes over the reference to the first configuration. Returns the exit
  * status: 0, or EX_OSERR when the system refused something at start-up, which has been reported.
  */

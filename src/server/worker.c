@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "config/config.h"
@@ -13,6 +14,7 @@
 #include "net/client.h"
 #include "net/listener.h"
 #include "net/loop.h"
+#include "ops/log.h"
 #include "server/generation.h"
 
 /* When memory is short, a new generation is tried again after so long. */
@@ -23,15 +25,16 @@ struct worker {
     unsigned number;
     pthread_t thread;
     struct mailbox mailbox;
-    struct mailbox *office; /* of the main thread */
+    struct mailbox *main_mailbox;
 
     const struct generation *generation; /* to be adopted, or adopted */
     struct event *adopt_retry;
     struct listener **listeners; /* one a listener of the generation */
-    struct acceptor **acceptors; /* one a seat of the generation */
+    struct acceptor **acceptors; /* one a binding of the generation */
     size_t listener_count;
     size_t acceptor_count;
-    bool draining;
+    bool closed;   /* accepts nobody any more, whatever generation comes */
+    bool draining; /* and the last client is waited for */
 
     struct letter adopt, drain, dismiss, stop; /* orders */
     struct letter adopted, emptied;            /* reports */
@@ -72,9 +75,9 @@ static bool prepare(struct worker *worker, struct adoption *adoption)
     const struct generation *generation = worker->generation;
     struct config *config = generation->config;
     *adoption = (struct adoption){.listener_count = config->listener_count,
-                                  .acceptor_count = generation->seat_count};
+                                  .acceptor_count = generation->binding_count};
     adoption->listeners = calloc(config->listener_count, sizeof(*adoption->listeners));
-    adoption->acceptors = calloc(generation->seat_count, sizeof(*adoption->acceptors));
+    adoption->acceptors = calloc(generation->binding_count, sizeof(*adoption->acceptors));
     if (!adoption->listeners || !adoption->acceptors)
         return false;
     for (size_t i = 0; i < config->listener_count; i++) {
@@ -83,12 +86,12 @@ static bool prepare(struct worker *worker, struct adoption *adoption)
         if (!adoption->listeners[i])
             return false;
     }
-    for (size_t i = 0; i < generation->seat_count; i++) {
-        const struct seat *seat = &generation->seats[i];
-        if (find_acceptor(worker, seat->endpoint))
+    for (size_t i = 0; i < generation->binding_count; i++) {
+        const struct binding *binding = &generation->bindings[i];
+        if (find_acceptor(worker, binding->endpoint))
             continue;
         adoption->acceptors[i] =
-            acceptor_new(seat->endpoint, worker->number, adoption->listeners[seat->listener]);
+            acceptor_new(binding->endpoint, worker->number, adoption->listeners[binding->listener]);
         if (!adoption->acceptors[i])
             return false;
     }
@@ -96,7 +99,7 @@ static bool prepare(struct worker *worker, struct adoption *adoption)
 }
 
 /* Lets go of the listeners and acceptors that the worker has; clients keep their listeners. */
-static void release_doors(struct worker *worker)
+static void release_listeners(struct worker *worker)
 {
     for (size_t i = 0; i < worker->acceptor_count; i++)
         acceptor_free(worker->acceptors[i]);
@@ -113,16 +116,16 @@ static void release_doors(struct worker *worker)
 static void commit(struct worker *worker, struct adoption *adoption)
 {
     const struct generation *generation = worker->generation;
-    for (size_t i = 0; i < generation->seat_count; i++) {
-        const struct seat *seat = &generation->seats[i];
-        struct acceptor **kept = find_acceptor(worker, seat->endpoint);
+    for (size_t i = 0; i < generation->binding_count; i++) {
+        const struct binding *binding = &generation->bindings[i];
+        struct acceptor **kept = find_acceptor(worker, binding->endpoint);
         if (!kept)
             continue;
-        acceptor_assign(*kept, adoption->listeners[seat->listener]);
+        acceptor_assign(*kept, adoption->listeners[binding->listener]);
         adoption->acceptors[i] = *kept;
         *kept = NULL;
     }
-    release_doors(worker);
+    release_listeners(worker);
     worker->listeners = adoption->listeners;
     worker->acceptors = adoption->acceptors;
     worker->listener_count = adoption->listener_count;
@@ -132,12 +135,16 @@ static void commit(struct worker *worker, struct adoption *adoption)
 static void adopt(struct worker *worker)
 {
     struct adoption adoption;
-    if (prepare(worker, &adoption)) {
+    if (worker->closed) {
+        mailbox_post(worker->main_mailbox, &worker->adopted);
+    } else if (prepare(worker, &adoption)) {
         commit(worker, &adoption);
-        mailbox_post(worker->office, &worker->adopted);
+        mailbox_post(worker->main_mailbox, &worker->adopted);
     } else {
         const struct timeval soon = {.tv_usec = ADOPT_RETRY_MS * 1000};
         abandon(&adoption);
+        log_event(LOG_ERROR, "reload-delayed", log_number("worker", worker->number),
+                  log_text("error", strerror(ENOMEM)));
         event_add(worker->adopt_retry, &soon);
     }
 }
@@ -162,13 +169,24 @@ static void on_emptied(struct loop *loop)
     if (!worker->draining)
         return;
     worker->draining = false; /* once is enough */
-    mailbox_post(worker->office, &worker->emptied);
+    mailbox_post(worker->main_mailbox, &worker->emptied);
+}
+
+/* A generation whose adoption is still to be tried counts as adopted. */
+static void stop_accepting(struct worker *worker)
+{
+    worker->closed = true;
+    if (event_pending(worker->adopt_retry, EV_TIMEOUT, NULL)) {
+        event_del(worker->adopt_retry);
+        adopt(worker);
+    }
+    release_listeners(worker);
 }
 
 static void on_drain(void *owner)
 {
     struct worker *worker = owner;
-    release_doors(worker);
+    stop_accepting(worker);
     worker->draining = true;
     if (!worker->loop.clients)
         on_emptied(&worker->loop);
@@ -184,7 +202,7 @@ static void on_stop(void *owner)
 {
     struct worker *worker = owner;
     worker->draining = false;
-    release_doors(worker);
+    stop_accepting(worker);
     clients_abort(&worker->loop, BANTER_DRAIN);
     event_base_loopbreak(worker->loop.base);
 }
@@ -221,7 +239,7 @@ struct worker *worker_new(unsigned number, struct admission *admission,
         return NULL;
     }
     worker->number = number;
-    worker->office = reports->mailbox;
+    worker->main_mailbox = reports->mailbox;
     worker->adopt = (struct letter){.deliver = on_adopt, .owner = worker};
     worker->drain = (struct letter){.deliver = on_drain, .owner = worker};
     worker->dismiss = (struct letter){.deliver = on_dismiss, .owner = worker};
