@@ -121,7 +121,7 @@ clean: ## remove build/
 deps: ## install what building needs
 	.ci/deps install build
 
-check-deps: ## install what the tests and lint need
+check-deps: | $(filter deps,$(MAKECMDGOALS)) ## install what the tests and lint need
 	.ci/deps install build check lint
 
 build-tools: | $(filter deps check-deps,$(MAKECMDGOALS))

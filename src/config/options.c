@@ -16,10 +16,6 @@
 #include "text/arena.h"
 #include "text/quantity.h"
 
-#ifndef PROTOCOL_DIR
-#define PROTOCOL_DIR "/usr/local/lib/banterd"
-#endif
-
 #define KIB INT64_C(1024)
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)

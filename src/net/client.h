@@ -54,8 +54,8 @@ struct banter_client {
     int64_t output_since; /* when output_mark was set */
     int64_t ending_since; /* when the present state began, unless it is OPEN */
 
-    uint64_t output_mark; /* stream_sent() to be reached within write-timeout; 0: nothing waits */
-    uint64_t sent_seen;   /* stream_sent() at the last look */
+    uint64_t output_mark;    /* to be delivered within write-timeout; 0: nothing waits */
+    uint64_t delivered_seen; /* stream_delivered() at the last look */
 
     uint64_t id;
     uint64_t received;

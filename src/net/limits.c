@@ -55,8 +55,9 @@ int64_t limits_next(const struct banter_client *client)
 }
 
 /*
- * What waits now, max-output of it at most, has to be sent within write-timeout; then the mark
- * moves on. So who reads slowly but steadily is fine, and who takes a byte now and then is not.
+ * What waits now, max-output of it at most, has to reach the client within write-timeout; then the
+ * mark moves on. So who reads slowly but steadily is fine, and who takes a byte now and then is
+ * not. Delivery counts, since the kernel's buffers may take nothing for long while they drain.
  */
 void limits_note_output(struct banter_client *client)
 {
@@ -64,21 +65,21 @@ void limits_note_output(struct banter_client *client)
         client->output_mark = 0;
     } else if (client->output_mark == 0) {
         uint64_t most =
-            stream_sent(&client->stream) + (uint64_t)client->listener->settings->max_output;
+            stream_delivered(&client->stream) + (uint64_t)client->listener->settings->max_output;
         uint64_t all = client->stream.written;
         client->output_mark = all < most ? all : most;
         client->output_since = clock_now();
     }
 }
 
-/* The kernel took output since the last look: that is activity, and may be what was asked for. */
+/* Output that arrived since the last look is activity, and may be what was asked for. */
 static void note_progress(struct banter_client *client, int64_t now)
 {
-    uint64_t sent = stream_sent(&client->stream);
-    if (sent > client->sent_seen)
+    uint64_t delivered = stream_delivered(&client->stream);
+    if (delivered > client->delivered_seen)
         client->active = now;
-    client->sent_seen = sent;
-    if (sent >= client->output_mark)
+    client->delivered_seen = delivered;
+    if (delivered >= client->output_mark)
         client->output_mark = 0;
 }
 

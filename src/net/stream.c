@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -177,6 +179,15 @@ size_t stream_pending(const struct stream *stream)
 uint64_t stream_sent(const struct stream *stream)
 {
     return stream->written - stream->lost - stream_pending(stream);
+}
+
+uint64_t stream_delivered(const struct stream *stream)
+{
+    uint64_t sent = stream_sent(stream);
+    int waiting = 0; /* in the kernel; for a unix socket with the kernel's own overhead */
+    if (ioctl(stream_fd(stream), SIOCOUTQ, &waiting) < 0 || waiting < 0)
+        return sent;
+    return sent > (uint64_t)waiting ? sent - (uint64_t)waiting : 0;
 }
 
 void stream_finish(struct stream *stream)

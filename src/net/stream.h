@@ -85,6 +85,9 @@ __attribute__((warn_unused_result)) int stream_flush(struct stream *stream);
 size_t stream_pending(const struct stream *stream);
 uint64_t stream_sent(const struct stream *stream);
 
+/* How much of what was sent has reached the other side: a system call, not for every day. */
+uint64_t stream_delivered(const struct stream *stream);
+
 /* Half-close: the client sees the end of input once it has read everything. */
 void stream_finish(struct stream *stream);
 

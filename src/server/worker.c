@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "net/acceptor.h"
 #include "net/client.h"
+#include "net/endpoint.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "ops/log.h"
@@ -33,6 +34,7 @@ struct worker {
     struct acceptor **acceptors; /* one a binding of the generation */
     size_t listener_count;
     size_t acceptor_count;
+    bool delayed;  /* the generation could not be adopted yet */
     bool closed;   /* accepts nobody any more, whatever generation comes */
     bool draining; /* and the last client is waited for */
 
@@ -139,12 +141,15 @@ static void adopt(struct worker *worker)
         mailbox_post(worker->main_mailbox, &worker->adopted);
     } else if (prepare(worker, &adoption)) {
         commit(worker, &adoption);
+        worker->delayed = false;
         mailbox_post(worker->main_mailbox, &worker->adopted);
     } else {
         const struct timeval soon = {.tv_usec = ADOPT_RETRY_MS * 1000};
         abandon(&adoption);
-        log_event(LOG_ERROR, "reload-delayed", log_number("worker", worker->number),
-                  log_text("error", strerror(ENOMEM)));
+        if (!worker->delayed)
+            log_event(LOG_ERROR, "reload-delayed", log_number("worker", worker->number),
+                      log_text("error", strerror(ENOMEM)));
+        worker->delayed = true;
         event_add(worker->adopt_retry, &soon);
     }
 }
@@ -172,7 +177,8 @@ static void on_emptied(struct loop *loop)
     mailbox_post(worker->main_mailbox, &worker->emptied);
 }
 
-/* A generation whose adoption is still to be tried counts as adopted. */
+/* A generation whose adoption is still to be tried counts as adopted; its sockets are closed too.
+ */
 static void stop_accepting(struct worker *worker)
 {
     worker->closed = true;
@@ -181,6 +187,8 @@ static void stop_accepting(struct worker *worker)
         adopt(worker);
     }
     release_listeners(worker);
+    for (size_t i = 0; worker->generation && i < worker->generation->binding_count; i++)
+        endpoint_close(worker->generation->bindings[i].endpoint, worker->number);
 }
 
 static void on_drain(void *owner)
