@@ -26,6 +26,8 @@
 /* A worker that does not end within so many seconds hangs in a protocol. */
 #define JOIN_PATIENCE 10
 
+#define SIGNALS 3 /* HUP, TERM, INT */
+
 enum server_state { SERVER_RUNNING, SERVER_DRAINING, SERVER_DISMISSING, SERVER_STOPPING };
 
 struct server {
@@ -33,7 +35,7 @@ struct server {
     enum server_state state;
     struct event_base *base;
     struct mailbox mailbox;
-    struct event *signals[3];
+    struct event *signals[SIGNALS];
     struct event *timer; /* of the drain */
     struct admission *admission;
 
@@ -208,14 +210,17 @@ static void on_terminate(evutil_socket_t fd, short what, void *argument)
 
 /* --- the beginning ------------------------------------------------------------------------- */
 
-static const int signals[] = {SIGHUP, SIGTERM, SIGINT};
+static const struct {
+    int number;
+    event_callback_fn handler;
+} handled[] = {{SIGHUP, on_hangup}, {SIGTERM, on_terminate}, {SIGINT, on_terminate}};
 
 static void set_mask(int how)
 {
     sigset_t set;
     sigemptyset(&set);
-    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-        sigaddset(&set, signals[i]);
+    for (size_t i = 0; i < SIGNALS; i++)
+        sigaddset(&set, handled[i].number);
     (void)pthread_sigmask(how, &set, NULL); /* fails for a wrong `how` alone */
 }
 
@@ -224,10 +229,16 @@ void server_block_signals(void)
     set_mask(SIG_BLOCK);
 }
 
-static bool watch_signal(struct server *server, size_t slot, int number, event_callback_fn handler)
+static bool watch_signals(struct server *server)
 {
-    server->signals[slot] = evsignal_new(server->base, number, handler, server);
-    return server->signals[slot] && event_add(server->signals[slot], NULL) == 0;
+    for (size_t i = 0; i < SIGNALS; i++) {
+        server->signals[i] =
+            evsignal_new(server->base, handled[i].number, handled[i].handler, server);
+        if (!server->signals[i] || event_add(server->signals[i], NULL) < 0)
+            return false;
+    }
+    set_mask(SIG_UNBLOCK);
+    return true;
 }
 
 static int init(struct server *server)
@@ -239,11 +250,8 @@ static int init(struct server *server)
     if (!server->base || !server->admission)
         return -ENOMEM;
     server->timer = evtimer_new(server->base, on_timer, server);
-    if (!server->timer || !watch_signal(server, 0, SIGHUP, on_hangup) ||
-        !watch_signal(server, 1, SIGTERM, on_terminate) ||
-        !watch_signal(server, 2, SIGINT, on_terminate))
+    if (!server->timer || !watch_signals(server))
         return -ENOMEM;
-    set_mask(SIG_UNBLOCK);
     return mailbox_init(&server->mailbox, server->base);
 }
 
@@ -305,7 +313,7 @@ static void fini(struct server *server)
     generation_free(server->current, NULL);
     admission_free(server->admission);
     mailbox_fini(&server->mailbox);
-    for (size_t i = 0; i < sizeof(server->signals) / sizeof(server->signals[0]); i++)
+    for (size_t i = 0; i < SIGNALS; i++)
         if (server->signals[i])
             event_free(server->signals[i]);
     if (server->timer)
