@@ -145,6 +145,7 @@ check: all | check-tools ## run all tests
 	@$(MAKE) --no-print-directory check-install
 	@$(MAKE) --no-print-directory check-docs
 	@$(MAKE) --no-print-directory check-exports
+	@echo 'check: everything passed'
 
 check-unit: $(OUT)/unit-tests
 	$(OUT)/unit-tests
@@ -154,6 +155,7 @@ check-e2e: all | check-tools
 
 check-install: all
 	tests/install/run
+	tests/install/missing
 
 check-docs: | check-tools
 	tests/docs/man

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <locale.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,6 +168,7 @@ static void fill_standard_files(void)
 int main(int count, char **arguments)
 {
     fill_standard_files();
+    (void)setlocale(LC_CTYPE, "C.UTF-8"); /* for protocols: towlower(3) knows more than ASCII */
     struct command command = {.action = SERVE, .log_level = -1};
     int status = parse_command(count, arguments, &command);
     if (status >= 0)

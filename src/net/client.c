@@ -273,7 +273,9 @@ static struct banter_client *client_new(struct listener *listener, int fd, const
     }
     line_init(&client->framer, (size_t)settings->max_line, settings->telnet);
     if (settings->telnet) /* all of it bytes, so that it may stand anywhere */
-        client->telnet = (struct telnet *)((char *)client->session + protocol->session_size);
+        client->telnet = (struct telnet *)((char *)client->block + protocol->session_size);
+    if (protocol->session_size > 0)
+        client->session = client->block;
     client->id = record_next_id();
     client->opened = client->active = clock_now();
     client->remote = *peer;
@@ -302,6 +304,7 @@ void client_start(struct listener *listener, int fd, const union peer *peer)
         admission_leave(admission, listener->settings, listener->tally, peer);
         return;
     }
+    record_log_opened(client->id, listener, peer);
     if (protocol->open)
         protocol->open(client, client->session);
     if (protocol->writable && client->state == CLIENT_OPEN)

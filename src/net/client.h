@@ -62,7 +62,8 @@ struct banter_client {
     uint64_t lines;
     union peer remote;
 
-    max_align_t session[]; /* the protocol's, then the telnet state */
+    void *session;       /* the protocol's; NULL where it wants none */
+    max_align_t block[]; /* the session, then the telnet state */
 };
 
 /* Takes over an accepted, non-blocking socket: greets, or refuses and closes it. */

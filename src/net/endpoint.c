@@ -136,6 +136,8 @@ static int take_path(struct endpoint *endpoint, const char **why)
     if (error)
         return error;
     int fd = bind_socket(address, false);
+    if (fd == -ENOENT)
+        *why = "No such file or directory; its directory has to be there";
     if (fd < 0)
         return fd;
     endpoint->fds[0] = fd;

@@ -15,17 +15,31 @@ uint64_t record_next_id(void)
     return atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
 }
 
+/* A unix client has a family and no name. */
+static void format_peer(const union peer *peer, char text[ADDRESS_TEXT])
+{
+    bool is_unix = peer->any.sa_family == AF_UNIX;
+    address_format_socket(&peer->any, is_unix ? sizeof(peer->any.sa_family) : sizeof(*peer), text);
+}
+
 void record_addresses(struct record *record, int fd, const union peer *peer)
 {
     struct address local = {.length = sizeof(local.socket)};
-    /* A unix client has a family and no name. */
-    bool is_unix = peer->any.sa_family == AF_UNIX;
     if (!log_enabled(LOG_INFO))
         return;
     if (getsockname(fd, &local.socket.any, &local.length) == 0)
         address_format_socket(&local.socket.any, local.length, record->local);
-    address_format_socket(&peer->any, is_unix ? sizeof(peer->any.sa_family) : sizeof(*peer),
-                          record->remote);
+    format_peer(peer, record->remote);
+}
+
+void record_log_opened(uint64_t id, const struct listener *listener, const union peer *peer)
+{
+    char remote[ADDRESS_TEXT];
+    if (!log_enabled(LOG_DEBUG))
+        return;
+    format_peer(peer, remote);
+    log_event(LOG_DEBUG, "client-opened", log_number("id", id),
+              log_text("listener", listener->settings->name), log_text("remote", remote));
 }
 
 void record_log(const struct record *record)

@@ -28,6 +28,9 @@ uint64_t record_next_id(void);
 /* Writes down both addresses, while the socket is open. */
 void record_addresses(struct record *record, int fd, const union peer *peer);
 
+/* At level debug: a client has come. */
+void record_log_opened(uint64_t id, const struct listener *listener, const union peer *peer);
+
 void record_log(const struct record *record);
 
 #endif

@@ -31,7 +31,9 @@ static const char *type_name(const struct banter_option *option)
 
 void catalog_print(FILE *stream, const char *name, const struct banter_protocol *protocol)
 {
-    fprintf(stream, "%-14s %s\n", name, protocol->summary);
+    bool own_name = strcmp(name, protocol->name) == 0;
+    fprintf(stream, "%-14s %s%s%s\n", name, own_name ? "" : protocol->name, own_name ? "" : ": ",
+            protocol->summary);
     for (size_t i = 0; i < protocol->option_count; i++) {
         const struct banter_option *option = &protocol->options[i];
         fprintf(stream, "    %s = %s", option->name, type_name(option));

@@ -8,7 +8,7 @@
 
 #include "banter/protocol.h"
 
-/* Name, summary and options. `name` is what to write behind `protocol =`. */
+/* What to write behind `protocol =`, the protocol's own name if it is another, summary, options. */
 void catalog_print(FILE *stream, const char *name, const struct banter_protocol *protocol);
 
 /* All built-in protocols. */

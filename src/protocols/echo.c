@@ -10,6 +10,9 @@ static void echo_data(struct banter_client *client, void *session, const char *b
 }
 
 BANTER_PROTOCOL(echo) = {
-    BANTER_ABI,          .name = "echo",    .summary = "sends back every byte as it came (RFC 862)",
-    .flags = BANTER_RAW, .data = echo_data,
+    BANTER_ABI,
+    .name = "echo",
+    .summary = "sends every byte back to the caller, exactly as it came (RFC 862)",
+    .flags = BANTER_RAW,
+    .data = echo_data,
 };

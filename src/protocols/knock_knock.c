@@ -13,8 +13,12 @@
 #include <banter/protocol.h>
 
 #include <string.h>
+#include <wctype.h>
 
 enum { LONGEST_CLUE = 80, LONGEST_PUNCH_LINE = 400 };
+
+#define TYPOGRAPHIC_APOSTROPHE 0x2019
+#define NO_CHARACTER 0x110000 /* the first number that is none in Unicode */
 
 struct joke {
     const char *clue;
@@ -76,29 +80,51 @@ static struct words trim(const char *line, size_t length)
     return words;
 }
 
-/* The next byte, as far as it matters: in lower case, and apostrophes (' and U+2019) skipped. -1 at
- * the end. */
-static int next_byte(struct words *words)
+/* How many bytes follow the first one of a UTF-8 sequence; -1 where none can begin. */
+static int count_following(unsigned char first)
+{
+    if (first < 0x80)
+        return 0;
+    if (first < 0xc2 || first > 0xf4)
+        return -1;
+    return first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
+}
+
+/* The next character; a byte that is no UTF-8 is beyond all characters, and equal to itself only.
+ */
+static wint_t decode(struct words *words)
+{
+    unsigned char first = (unsigned char)*words->at++;
+    int following = count_following(first);
+    if (following < 0 || words->end - words->at < following)
+        return NO_CHARACTER + first;
+    wint_t character = following == 0 ? first : first & (0x3fu >> following);
+    for (int i = 0; i < following; i++) {
+        if ((words->at[i] & 0xc0) != 0x80)
+            return NO_CHARACTER + first;
+        character = character << 6 | (words->at[i] & 0x3fu);
+    }
+    words->at += following;
+    return character;
+}
+
+/* The next character as far as it matters: in lower case, and no apostrophe. WEOF at the end. */
+static wint_t next_character(struct words *words)
 {
     while (words->at < words->end) {
-        char byte = *words->at++;
-        if (byte == '\'')
-            continue;
-        if (words->end - words->at >= 2 && memcmp(words->at - 1, "\xe2\x80\x99", 3) == 0) {
-            words->at += 2;
-            continue;
-        }
-        return (unsigned char)(byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte);
+        wint_t character = decode(words);
+        if (character != '\'' && character != TYPOGRAPHIC_APOSTROPHE)
+            return towlower(character);
     }
-    return -1;
+    return WEOF;
 }
 
 /* Whether `words` go on with the others; they are moved past them. */
 static bool go_on_with(struct words *words, struct words others)
 {
-    int byte;
-    while ((byte = next_byte(&others)) >= 0)
-        if (next_byte(words) != byte)
+    wint_t character;
+    while ((character = next_character(&others)) != WEOF)
+        if (next_character(words) != character)
             return false;
     return true;
 }
@@ -114,7 +140,8 @@ static bool says(const char *line, size_t length, const char *text, const char *
         return false;
     while (words.at < words.end && *words.at != ' ' && is_closing(*words.at))
         words.at++;
-    return go_on_with(&words, (struct words){more, more + strlen(more)}) && next_byte(&words) < 0;
+    return go_on_with(&words, (struct words){more, more + strlen(more)}) &&
+           next_character(&words) == WEOF;
 }
 
 /* --- the conversation ---------------------------------------------------------------------- */

@@ -145,7 +145,8 @@ bool registry_check(const struct banter_protocol *protocol, size_t available, ch
 {
     struct banter_protocol known = {0};
     if (available < HEAD_SIZE || protocol->size < FIRST_SIZE || protocol->size > available) {
-        snprintf(why, why_size, "its " SYMBOL " is not the size of a struct banter_protocol");
+        snprintf(why, why_size,
+                 "its " SYMBOL " has not the size of one; does it begin with BANTER_ABI?");
         return false;
     }
     if (protocol->abi_major != BANTER_ABI_MAJOR || protocol->abi_minor > BANTER_ABI_MINOR) {

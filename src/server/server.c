@@ -241,8 +241,25 @@ static bool watch_signals(struct server *server)
     return true;
 }
 
+/* libevent's own words, which would go to stderr by themselves. */
+static void on_libevent_log(int severity, const char *message)
+{
+    bool bad = severity == EVENT_LOG_ERR || severity == EVENT_LOG_WARN;
+    log_event(bad ? LOG_WARNING : LOG_DEBUG, "libevent", log_text("message", message));
+}
+
+/* What libevent cannot go on after; its words are in the log already. */
+static void on_libevent_fatal(int error)
+{
+    (void)error;
+    log_stop();
+    _exit(EX_OSERR);
+}
+
 static int init(struct server *server)
 {
+    event_set_log_callback(on_libevent_log);
+    event_set_fatal_callback(on_libevent_fatal);
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         return -errno;
     server->base = loop_base_new();
