@@ -351,6 +351,7 @@ struct config *config_load(const char *path, struct report *report)
     if (ini)
         read_sections(&reader, ini, config);
     if (report_failed(report)) {
+        report_sort(report, path); /* while reading, what belongs together was looked at together */
         config_unref(config);
         return NULL;
     }

@@ -6,8 +6,10 @@
  */
 #include "text/report.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A file that is no configuration at all can be wrong on half a million lines. */
 #define MESSAGES_MAX 1000
@@ -15,16 +17,16 @@
 static bool reserve(struct report *report)
 {
     size_t capacity = report->capacity == 0 ? 8 : report->capacity * 2;
-    char **messages;
+    struct problem *problems;
 
     if (report->count == MESSAGES_MAX)
         return false;
     if (report->count < report->capacity)
         return true;
-    messages = realloc(report->messages, capacity * sizeof(*messages));
-    if (!messages)
+    problems = realloc(report->problems, capacity * sizeof(*problems));
+    if (!problems)
         return false;
-    report->messages = messages;
+    report->problems = problems;
     report->capacity = capacity;
     return true;
 }
@@ -65,7 +67,7 @@ void report_vadd(struct report *report, const char *file, unsigned line, const c
         report->truncated = true;
         return;
     }
-    report->messages[report->count++] = entry;
+    report->problems[report->count++] = (struct problem){.message = entry, .line = line};
 }
 
 bool report_failed(const struct report *report)
@@ -73,10 +75,33 @@ bool report_failed(const struct report *report)
     return report->count > 0 || report->truncated;
 }
 
+/* The line of a problem of the file; beyond all lines for one of another file. */
+static unsigned rank(const struct problem *problem, const char *file)
+{
+    size_t length = strlen(file);
+
+    return strncmp(problem->message, file, length) == 0 && problem->message[length] == ':'
+               ? problem->line
+               : UINT_MAX;
+}
+
+void report_sort(struct report *report, const char *file)
+{
+    /* They are few and nearly in order, and those of one line have to stay in theirs. */
+    for (size_t i = 1; i < report->count; i++) {
+        struct problem problem = report->problems[i];
+        size_t at = i;
+
+        for (; at > 0 && rank(&report->problems[at - 1], file) > rank(&problem, file); at--)
+            report->problems[at] = report->problems[at - 1];
+        report->problems[at] = problem;
+    }
+}
+
 const char *report_message(const struct report *report, size_t index)
 {
     if (index < report->count)
-        return report->messages[index];
+        return report->problems[index].message;
     return index == report->count && report->truncated
                ? "there are more problems than there is room to name"
                : NULL;
@@ -85,7 +110,7 @@ const char *report_message(const struct report *report, size_t index)
 void report_fini(struct report *report)
 {
     for (size_t i = 0; i < report->count; i++)
-        free(report->messages[i]);
-    free(report->messages);
+        free(report->problems[i].message);
+    free(report->problems);
     *report = (struct report){0};
 }

@@ -1,5 +1,5 @@
 /*
- * text/report.h - the problems found in a configuration, all of them, in the order found.
+ * text/report.h - the problems found in a configuration, all of them.
  *
  * Readers add; the caller prints or logs once. Each entry is one finished `FILE:LINE: message`.
  */
@@ -10,8 +10,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct problem {
+    char *message; /* owned */
+    unsigned line;
+};
+
 struct report {
-    char **messages; /* count of them, owned */
+    struct problem *problems; /* count of them, owned */
     size_t count;
     size_t capacity;
     bool truncated; /* memory ran out or there were too many: some messages are missing */
@@ -30,6 +35,9 @@ void report_vadd(struct report *report, const char *file, unsigned line, const c
 
 /* Whether anything was added. */
 bool report_failed(const struct report *report);
+
+/* Puts those of the file first, in the order of its lines; the others follow as they came. */
+void report_sort(struct report *report, const char *file);
 
 /*
  * The messages one by one, from 0; NULL past the last. The last one of a truncated report says that

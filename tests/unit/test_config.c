@@ -60,7 +60,7 @@ static void write_text(const char *text)
 static void assert_no_problem(void)
 {
     for (size_t i = 0; i < report.count; i++)
-        fprintf(stderr, "%s\n", report.messages[i]);
+        fprintf(stderr, "%s\n", report_message(&report, i));
     ck_assert(!report_failed(&report));
 }
 
@@ -249,7 +249,7 @@ START_TEST(what_cannot_be_read_is_no_ini)
 {
     ck_assert_ptr_null(ini_read("/nowhere/at/all", arena, &report));
     ck_assert_uint_eq(report.count, 1);
-    ck_assert_str_eq(report.messages[0], "/nowhere/at/all: No such file or directory");
+    ck_assert_str_eq(report_message(&report, 0), "/nowhere/at/all: No such file or directory");
 }
 END_TEST
 
@@ -455,8 +455,8 @@ START_TEST(a_bad_value_changes_nothing)
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         set(&settings, bad[i][0], bad[i][1]);
         ck_assert_uint_eq(report.count, i + 1);
-        ck_assert_ptr_nonnull(strstr(report.messages[i], ":7: "));
-        ck_assert_ptr_nonnull(strstr(report.messages[i], bad[i][0]));
+        ck_assert_ptr_nonnull(strstr(report_message(&report, i), ":7: "));
+        ck_assert_ptr_nonnull(strstr(report_message(&report, i), bad[i][0]));
     }
     ck_assert_ptr_eq(settings.string, untouched.string);
     ck_assert(!settings.boolean);

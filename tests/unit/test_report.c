@@ -16,9 +16,28 @@ START_TEST(messages_name_file_and_line)
     ck_assert(report_failed(&report));
     ck_assert(!report.truncated);
     ck_assert_uint_eq(report.count, 2);
-    ck_assert_str_eq(report.messages[0], "a.ini:7: unknown key 'prot'");
+    ck_assert_str_eq(report_message(&report, 0), "a.ini:7: unknown key 'prot'");
     ck_assert_str_eq(report_message(&report, 1), "b.ini: is a directory");
     ck_assert_ptr_null(report_message(&report, 2));
+    report_fini(&report);
+}
+END_TEST
+
+START_TEST(sorting_keeps_the_order_within_a_line_and_of_other_files)
+{
+    static const char *const sorted[] = {"a.ini: whole", "a.ini:2: x",  "a.ini:2: y",
+                                         "a.ini:9: z",   "jokes:1: no", "b:7: no"};
+    struct report report = {0};
+
+    report_add(&report, "jokes", 1, "no");
+    report_add(&report, "a.ini", 9, "z");
+    report_add(&report, "b", 7, "no");
+    report_add(&report, "a.ini", 2, "x");
+    report_add(&report, "a.ini", 0, "whole");
+    report_add(&report, "a.ini", 2, "y");
+    report_sort(&report, "a.ini");
+    for (size_t i = 0; i < sizeof(sorted) / sizeof(sorted[0]); i++)
+        ck_assert_str_eq(report_message(&report, i), sorted[i]);
     report_fini(&report);
 }
 END_TEST
@@ -32,8 +51,8 @@ START_TEST(a_flood_of_messages_is_cut)
     ck_assert(report.truncated);
     ck_assert_uint_ge(report.count, 1000);
     ck_assert_uint_lt(report.count, 5000);
-    ck_assert_str_eq(report.messages[0], "f:1: bad");
-    ck_assert_str_eq(report.messages[999], "f:1000: bad");
+    ck_assert_str_eq(report_message(&report, 0), "f:1: bad");
+    ck_assert_str_eq(report_message(&report, 999), "f:1000: bad");
     ck_assert_str_eq(report_message(&report, 0), "f:1: bad");
     ck_assert_str_eq(report_message(&report, report.count),
                      "there are more problems than there is room to name");
@@ -51,7 +70,7 @@ START_TEST(a_finished_report_is_empty_again)
     report_fini(&report);
     ck_assert(!report_failed(&report));
     report_add(&report, "f", 2, "worse");
-    ck_assert_str_eq(report.messages[0], "f:2: worse");
+    ck_assert_str_eq(report_message(&report, 0), "f:2: worse");
     report_fini(&report);
 
     report.truncated = true;
@@ -65,6 +84,7 @@ Suite *report_suite(void)
     TCase *tests = tcase_create("report");
 
     tcase_add_test(tests, messages_name_file_and_line);
+    tcase_add_test(tests, sorting_keeps_the_order_within_a_line_and_of_other_files);
     tcase_add_test(tests, a_flood_of_messages_is_cut);
     tcase_add_test(tests, a_finished_report_is_empty_again);
     suite_add_tcase(suite, tests);
