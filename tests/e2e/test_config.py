@@ -315,14 +315,14 @@ extra = {self.directory}/more.txt
         self.compile()
         self.write_options("tries = 10\nrounds = any\npause = 499ms\nroom = 99999999999999999999\n"
                            "mood = goo\nmoon = good\nextra = nothing.txt\nloud =\n")
-        self.assert_refused("""FILE:11: no value behind '='; write "" for an empty one
-FILE:4: tries = 10: out of range, from 1 to 9
+        self.assert_refused("""FILE:4: tries = 10: out of range, from 1 to 9
 FILE:5: rounds = any: not a number; write digits
 FILE:6: pause = 499ms: out of range, from 500ms to 2m
 FILE:7: room = 99999999999999999999: too large
 FILE:8: mood = goo: not one of bad, so-so, good
 FILE:9: unknown key 'moon'; did you mean 'mood'?
 FILE:10: extra = nothing.txt: DIR/nothing.txt: No such file or directory
+FILE:11: no value behind '='; write "" for an empty one
 """)
 
     def test_its_own_complaints(self):
