@@ -81,7 +81,8 @@ def run(*arguments, stdout=subprocess.PIPE):
 class Daemon:
     """A banterd with a directory of its own, which holds its configuration and its files."""
 
-    def __init__(self, config, *, files=None, arguments=(), environment=None, open_files=None):
+    def __init__(self, config, *, files=None, arguments=(), environment=None, open_files=None,
+                 before_exec=None):
         self.holder = tempfile.TemporaryDirectory(prefix="banterd-")
         self.directory = pathlib.Path(self.holder.name)
         self.config = self.directory / "banterd.ini"
@@ -91,6 +92,7 @@ class Daemon:
         self.arguments = arguments
         self.environment = environment or {}
         self.open_files = open_files
+        self.before_exec = before_exec      # called in the new process, before it is banterd
         self.lines = []
         self.events = []
         self.changed = threading.Condition()
@@ -108,21 +110,26 @@ class Daemon:
     def spawn(self, journal=False):
         """Starts the process; its log is not read yet."""
         self.log_pipe, log = os.pipe()
+        prepared = self.open_files or self.before_exec
         environment = {**os.environ, "JOURNAL_STREAM": "", **self.environment}
         # Freed memory that is kept back would look like a leak in the figures.
-        environment["ASAN_OPTIONS"] = f"{environment.get('ASAN_OPTIONS', '')}:quarantine_size_mb=4"
+        environment["ASAN_OPTIONS"] = (environment.get("ASAN_OPTIONS", "")
+                                       + ":quarantine_size_mb=1:thread_local_quarantine_size_kb=16")
         if journal:
             pipe = os.fstat(log)
             environment["JOURNAL_STREAM"] = f"{pipe.st_dev}:{pipe.st_ino}"
         self.process = subprocess.Popen(
             [*WRAPPER, str(BINARY), "-c", str(self.config), *self.arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, cwd="/",
-            env=environment, preexec_fn=self._set_limits if self.open_files else None,
+            env=environment, preexec_fn=self._prepare_process if prepared else None,
         )
         os.close(log)
 
-    def _set_limits(self):
-        resource.setrlimit(resource.RLIMIT_NOFILE, self.open_files)
+    def _prepare_process(self):
+        if self.open_files:
+            resource.setrlimit(resource.RLIMIT_NOFILE, self.open_files)
+        if self.before_exec:
+            self.before_exec()
 
     def read_log(self):
         """From now on the log is read, to its end."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import multiprocessing
 import os
 import pathlib
 import re
@@ -10,9 +11,11 @@ import socket
 import stat
 import subprocess
 import tempfile
+import threading
 
 import banterd
-from case import DaemonTest, listener
+from banterd import eventually
+from case import DaemonTest, listener, server
 from client import port_of
 
 
@@ -77,9 +80,9 @@ class UnixSockets(DaemonTest):
     def path(self, daemon):
         return daemon.directory / "echo.sock"
 
-    def leave_stale_socket(self, daemon):
+    def leave_stale_socket(self, path):
         with socket.socket(socket.AF_UNIX) as old:
-            old.bind(str(self.path(daemon)))
+            old.bind(str(path))
             old.listen()
 
     def test_a_unix_socket_serves_and_is_removed_at_exit(self):
@@ -93,7 +96,7 @@ class UnixSockets(DaemonTest):
 
     def test_a_stale_socket_is_replaced(self):
         daemon = self.prepare(self.ECHO)
-        self.leave_stale_socket(daemon)
+        self.leave_stale_socket(self.path(daemon))
         self.daemons.append(daemon)
         daemon.start()
         self.assert_echoes(self.connect(daemon, "echo"))
@@ -117,6 +120,81 @@ class UnixSockets(DaemonTest):
         self.assertEqual(path.stat().st_ino, before.st_ino)
         self.assert_echoes(self.connect(first, "echo"))
 
+    def test_a_living_socket_is_known_by_any_spelling_of_its_path(self):
+        first = self.start(self.ECHO)
+        status, log = self.start_fails(
+            listener("echo", listen=f"unix:{first.directory}/./echo.sock"))
+        self.assertEqual(status, 71)
+        self.assertRegex(log, r"echo\.sock: .*living")
+        self.assert_echoes(self.connect(first, "echo"))
+
+    def test_two_listeners_cannot_share_a_path_by_two_spellings(self):
+        status, log = self.start_fails(
+            self.ECHO + listener("daytime", listen="unix:DIR/./echo.sock"))
+        self.assertEqual(status, 71)
+        self.assertRegex(log, r"echo\.sock: .*living")
+
+    def test_of_two_that_start_at_once_one_has_the_path(self):
+        holder = tempfile.TemporaryDirectory(prefix="banterd-")
+        self.addCleanup(holder.cleanup)
+        path = pathlib.Path(holder.name) / "echo.sock"
+        # The other endpoints take time between the first look at the path and the end of the start.
+        config = server(workers=8) + listener(
+            "echo", listen=", ".join([f"unix:{path}"] + ["127.0.0.1:0"] * 60))
+        for turn in range(10):
+            if turn % 2:
+                self.leave_stale_socket(path)
+            self.start_two(config, path)
+
+    def start_two(self, config, path):
+        gate = multiprocessing.Barrier(2)
+        both = [self.prepare(config, before_exec=gate.wait) for _ in range(2)]
+        spawning = [threading.Thread(target=daemon.spawn) for daemon in both]
+        for thread in spawning:
+            thread.start()
+        for thread in spawning:
+            thread.join(banterd.PATIENCE)
+        for daemon in both:
+            daemon.read_log()
+        eventually(lambda: all(d.find("ready") or d.process.poll() is not None for d in both),
+                   "both are ready or have given up")
+        self.assertEqual(sorted(len(d.find("ready")) for d in both), [0, 1])
+        loser, winner = sorted(both, key=lambda d: len(d.find("ready")))
+        self.assertEqual(loser.wait_exit(), 71)
+        self.assertRegex(loser.log(), rf"unix:{re.escape(str(path))}: .*living")
+        client = self.connect_to(f"unix:{path}")
+        self.assert_echoes(client)
+        client.close()
+        winner.stop()
+        self.assertFalse(path.exists())
+
+    def test_an_old_daemon_leaves_the_socket_of_a_new_one(self):
+        old = self.start(server(drain_timeout="1h") + self.ECHO + listener("holds", "echo"))
+        path = self.path(old)
+        # A client over TCP: one of the unix socket would keep its inode from being used again.
+        client = self.connect(old, "holds")
+        self.assert_echoes(client)
+        old.signal(signal.SIGTERM)
+        old.wait("draining")
+        eventually(lambda: not self.answers(path), "the old one accepts nobody")
+
+        new = self.start(listener("echo", listen=f"unix:{path}"))
+        self.assert_echoes(client)
+        client.close()
+        self.assertEqual(old.wait_exit(), 0)
+        guest = self.connect_to(f"unix:{path}")
+        self.assert_echoes(guest)
+        guest.close()
+        new.stop()
+        self.assertFalse(path.exists())
+
+    def answers(self, path):
+        try:
+            self.connect_to(f"unix:{path}").close()
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        return True
+
     def test_another_file_in_the_way_is_an_error_and_stays(self):
         status, log = self.start_fails(self.ECHO, files={"echo.sock": "precious"})
         self.assertEqual(status, 71)
@@ -137,7 +215,7 @@ class UnixSockets(DaemonTest):
     def test_a_socket_that_is_no_longer_ours_is_not_removed(self):
         daemon = self.start(self.ECHO)
         self.path(daemon).unlink()
-        self.leave_stale_socket(daemon)
+        self.leave_stale_socket(self.path(daemon))
         daemon.stop()
         self.assertTrue(self.path(daemon).exists())
 
@@ -191,7 +269,8 @@ class Failures(DaemonTest):
             listener("one", "echo", listen=f"127.0.0.1:{ports[0]}")
             + listener("two", "echo", listen=f"127.0.0.1:{ports[1]}"))
         self.assertEqual(status, 71)
-        self.assertIn(f"127.0.0.1:{ports[0]}", log)
+        for port in ports:
+            self.assertIn(f"127.0.0.1:{port}", log)
 
 
 class SocketOptions(DaemonTest):

@@ -3,6 +3,7 @@
 import pathlib
 import re
 import resource
+import select
 import time
 
 from banterd import eventually
@@ -42,6 +43,37 @@ class FileDescriptorLimit(DaemonTest):
         for client in clients[self.LIMIT:]:
             self.assert_echoes(client, b"at last")
         self.assert_echoes(self.connect(daemon, "echo"))
+
+    def test_the_end_of_a_shortage_is_told_when_nobody_waits_any_more(self):
+        daemon = self.start(server(workers=1) + listener("echo"),
+                            open_files=(self.LIMIT, self.LIMIT))
+        room = self.LIMIT - daemon.fds_when_ready
+        clients = self.fill(daemon)
+        for client in clients:
+            client.send(b"x")
+        self.wait_answered(clients, room)
+        daemon.wait("accept-paused")
+
+        for client in clients[:5]:
+            client.close()
+        self.wait_answered(clients[5:], room)
+        # What was told of those five stands in the log before this one's end.
+        clients[5].close()
+        daemon.closed(clients[5])
+        self.assertFalse(daemon.find("accept-resumed"))
+
+        for client in clients[6:]:
+            self.assertEqual(client.receive(1), b"x")
+            client.close()
+        daemon.wait("accept-resumed")
+        daemon.wait_all(len(clients), "client-closed")
+        self.assertEqual(len(daemon.find("accept-resumed")), 1)
+
+    def wait_answered(self, clients, count):
+        """Waits until that many have an answer to read, and so are in."""
+        sockets = [client.socket for client in clients]
+        eventually(lambda: len(select.select(sockets, [], [], 0)[0]) == count,
+                   f"{count} clients are in")
 
     def test_every_worker_recovers(self):
         daemon = self.start(server(workers=4) + listener("echo"),

@@ -84,11 +84,24 @@ class KnockKnock(DaemonTest):
 
     def test_a_wrong_question_is_corrected_and_the_joke_starts_over(self):
         self.assertEqual(self.client.hear(), "Knock! Knock!")
-        for wrong in ("Come in!", "", "Who", "Who's there? Really?"):
+        for wrong in ("Come in!", "", "Who", "Who's there? Really?", "Who's there\0"):
             self.client.say(wrong)
             self.assert_corrected("Who's there?")
         self.client.say("Who's there?")
         self.assertIn(self.client.hear(), JOKES)
+
+    def test_a_clue_with_a_closing_mark_may_be_asked_without_it(self):
+        for clue, spellings in {"Boo!": ("Boo who?", "Boo! who?", "BOO WHO"),
+                                "Dr.": ("dr who", "Dr. who?", "DR. WHO!")}.items():
+            daemon = self.start(knock_knock(), files={"jokes.txt": f"{clue}: Told.\n"})
+            for spelling in spellings:
+                with self.subTest(spelling):
+                    client = self.connect(daemon, "knock-knock")
+                    self.assertEqual(client.hear(), "Knock! Knock!")
+                    client.say("Who's there?")
+                    self.assertEqual(client.hear(), clue)
+                    client.say(spelling)
+                    self.assertEqual(client.hear(), "Told." + ANOTHER)
 
     def test_a_wrong_clue_is_corrected_and_the_same_joke_starts_over(self):
         clue = self.hear_clue()

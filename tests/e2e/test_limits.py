@@ -1,5 +1,9 @@
 """How many clients may come, and what the others are told."""
 
+import signal
+import tempfile
+
+import modules
 from banterd import eventually
 from case import DaemonTest, listener, server
 
@@ -135,17 +139,52 @@ class FiguresOfAClient(DaemonTest):
         event = self.assert_closed(daemon, client, "client-reset")
         self.assertEqual((event["received"], event["sent"]), ("12", "12"))
 
+    def test_only_what_the_system_took_counts_as_sent(self):
+        directory = tempfile.TemporaryDirectory(prefix="banterd-")
+        self.addCleanup(directory.cleanup)
+        module = modules.compile_module("flood", directory.name)
+        daemon = self.start(listener("flood", module))
+        client = self.connect(daemon, "flood", receive_buffer=65536)
+        client.say("go")
+        client.receive(100_000)
+        client.reset()
+        event = self.assert_closed(daemon, client, "client-reset")
+        self.assertGreaterEqual(int(event["sent"]), 100_000)
+        self.assertLess(int(event["sent"]), len(modules.FLOOD))
+
+    def test_answers_to_a_client_that_has_gone_were_not_sent(self):
+        daemon = self.start(listener("knock-knock"))
+        client = self.connect(daemon, "knock-knock")
+        self.assertEqual(client.hear(), "Knock! Knock!")
+        daemon.signal(signal.SIGSTOP)
+        eventually(daemon.stopped, "the daemon is suspended")
+        client.send(b"Come in!\n" * 100)
+        client.reset()
+        daemon.signal(signal.SIGCONT)
+        event = daemon.closed(client)
+        self.assertEqual(event["sent"], str(len("Knock! Knock!\r\n")))
+
+    def test_a_client_that_left_before_it_was_greeted_was_sent_nothing(self):
+        daemon = self.start(listener("knock-knock", listen="unix:DIR/knock.sock"))
+        daemon.signal(signal.SIGSTOP)
+        eventually(daemon.stopped, "the daemon is suspended")
+        self.connect(daemon, "knock-knock").close()
+        daemon.signal(signal.SIGCONT)
+        self.assertEqual(daemon.wait("client-closed")["sent"], "0")
+
     def test_memory_does_not_grow_with_clients_that_come_and_go(self):
         daemon = self.start(listener("echo"))
 
-        def visit(times):
-            for _ in range(times):
-                client = self.connect(daemon, "echo")
-                client.send(b"hello\n")
-                client.close()
-            eventually(lambda: daemon.open_fds() <= daemon.fds_when_ready, "all clients gone")
+        def visit(parties):
+            """A hundred clients each; no more than that are in at any time."""
+            for _ in range(parties):
+                for _ in range(100):
+                    client = self.connect(daemon, "echo")
+                    client.send(b"hello\n")
+                    client.close()
+                self.assert_fds_return(daemon)
 
-        visit(500)
+        visit(5)
         before = daemon.memory("VmHWM")
-        visit(1500)
+        visit(15)
         self.assertLess(daemon.memory("VmHWM") - before, 4 << 20)

@@ -155,13 +155,19 @@ class Refusals(DaemonTest):
                 self.compile(name=name)
                 self.assert_refused("name")
 
-    def option(self, before="", **members):
-        row = {"name": '"volume"', "type": "BANTER_NUMBER", "offset": "0", "help": '"loudness"',
-               **members}
-        fields = ", ".join(f".{member} = {value}" for member, value in row.items())
-        self.compile(
-            before=before + f"static const struct banter_option options[] = {{{{ {fields} }}}};\n",
-            rest=".options = options, .option_count = 1, .settings_size = 8,")
+    def option(self, **members):
+        self.options(members)
+
+    def options(self, *all_members, settings_size=8):
+        rows = ""
+        for members in all_members:
+            row = {"name": '"volume"', "type": "BANTER_NUMBER", "offset": "0",
+                   "help": '"loudness"', **members}
+            fields = ", ".join(f".{member} = {value}" for member, value in row.items())
+            rows += f"    {{ {fields} }},\n"
+        self.compile(before=f"static const struct banter_option options[] = {{\n{rows}}};\n",
+                     rest=f".options = options, .option_count = {len(all_members)}, "
+                          f".settings_size = {settings_size},")
 
     def test_a_good_option(self):
         self.option(fallback='"11"')
@@ -180,6 +186,30 @@ class Refusals(DaemonTest):
     def test_an_option_outside_the_settings(self):
         self.option(offset="8")
         self.assert_refused("option.* outside the settings")
+
+    def test_an_option_at_an_offset_that_its_type_cannot_have(self):
+        for kind in ("NUMBER", "DURATION", "SIZE", "STRING", "FILE"):
+            with self.subTest(kind):
+                self.options({"type": f"BANTER_{kind}", "offset": "4"}, settings_size=64)
+                self.assert_refused(r"option.*\bvolume\b.*offset")
+
+    def test_options_over_the_same_bytes(self):
+        volume = {"offset": "8"}
+        for kind, offset in ("STRING", 8), ("FILE", 0), ("BOOLEAN", 15):
+            with self.subTest(kind):
+                pitch = {"name": '"pitch"', "type": f"BANTER_{kind}", "offset": offset}
+                self.options(volume, pitch, settings_size=64)
+                self.assert_refused(r"option.*\bpitch\b.*over another")
+
+    def test_options_side_by_side(self):
+        self.options({"name": '"mute"', "type": "BANTER_BOOLEAN", "offset": "16"},
+                     {"offset": "8"}, {"name": '"pitch"', "type": "BANTER_STRING"},
+                     settings_size=17)
+        self.start(listener("mine", self.object))
+
+    def test_an_option_whose_least_value_is_above_its_greatest(self):
+        self.option(min="9", max="1")
+        self.assert_refused(r"option.*\bvolume\b.*above")
 
     def test_an_option_that_banterd_has_already(self):
         self.option(name='"listen"')

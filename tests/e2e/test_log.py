@@ -1,5 +1,6 @@
-"""The log: its lines, its levels, and a reader that does not read."""
+"""The log: its lines, its levels, a reader that does not read, and no log at all."""
 
+import os
 import re
 
 from banterd import Event, eventually
@@ -80,10 +81,8 @@ class Lines(DaemonTest):
         self.assertTrue(daemon.find("ready"))
 
 
-class StalledReader(DaemonTest):
-    """Nobody reads the log for a while."""
-
-    VISITS = 4000
+class UnreadLog(DaemonTest):
+    """A daemon that is not known by its log."""
 
     def visit(self, endpoint, times):
         for _ in range(times):
@@ -91,9 +90,9 @@ class StalledReader(DaemonTest):
             self.assert_echoes(client, b"x")
             client.close()
 
-    def start_unread(self):
+    def start_unread(self, more="", **options):
         daemon = self.prepare(server(drain_timeout="1s")
-                              + listener("echo", listen="unix:DIR/echo.sock"))
+                              + listener("echo", listen="unix:DIR/echo.sock") + more, **options)
         daemon.spawn()
         endpoint = f"unix:{daemon.directory}/echo.sock"
         self.wait_for_socket(daemon)
@@ -107,6 +106,12 @@ class StalledReader(DaemonTest):
                 return False
             return True
         eventually(answers, "the daemon answers")
+
+
+class StalledReader(UnreadLog):
+    """Nobody reads the log for a while."""
+
+    VISITS = 4000
 
     def test_service_goes_on_and_what_was_dropped_is_counted(self):
         daemon, endpoint = self.start_unread()
@@ -130,4 +135,29 @@ class StalledReader(DaemonTest):
         daemon, endpoint = self.start_unread()
         daemon.stop_reading_log()
         self.visit(endpoint, 100)
+        daemon.stop()
+
+
+class NoLog(UnreadLog):
+    """There is nothing that the log could be written to."""
+
+    def test_a_log_that_cannot_be_written_costs_neither_service_nor_processor_time(self):
+        def fill_standard_error():
+            os.dup2(os.open("/dev/full", os.O_WRONLY), 2)
+
+        daemon, endpoint = self.start_unread(
+            listener("clock", "echo", listen="unix:DIR/clock.sock", idle_timeout="3s"),
+            before_exec=fill_standard_error)
+        self.visit(endpoint, 100)
+        used = daemon.cpu_seconds()
+        self.assert_ended(self.connect_to(f"unix:{daemon.directory}/clock.sock"))
+        self.assertLess(daemon.cpu_seconds() - used, 0.5)
+        self.visit(endpoint, 100)
+        daemon.stop()
+
+    def test_a_daemon_without_standard_files_serves_as_usual(self):
+        daemon, endpoint = self.start_unread(before_exec=lambda: os.closerange(0, 3))
+        self.visit(endpoint, 10)
+        self.assertEqual([os.readlink(f"/proc/{daemon.pid}/fd/{fd}") for fd in range(3)],
+                         ["/dev/null"] * 3)
         daemon.stop()

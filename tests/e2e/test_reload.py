@@ -83,6 +83,22 @@ class Reload(DaemonTest):
         daemon.reload(self.config(listener("echo", listen="127.0.0.1:0", idle_timeout="1m")))
         self.assert_echoes(self.connect_to(endpoint))
 
+    def test_an_endpoint_that_moves_is_told_anew_and_one_that_stays_is_not(self):
+        port = free_port()
+        stays = listener("stays", "echo", listen="127.0.0.1:0, unix:DIR/stays.sock")
+        address = f"127.0.0.1:{port}"
+        names = [("one", "echo"), ("two", "echo"), ("two", "daytime"), ("one", "daytime")]
+        configs = [self.config(stays, listener(name, protocol, listen=address))
+                   for name, protocol in names]
+        daemon = self.start(configs[0])
+        for config in configs:
+            self.assertEqual(daemon.reload(config).name, "reloaded")
+        self.assertEqual(daemon.reload(configs[-1]).name, "reloaded")
+        daemon.stop()
+        told = [(e["listener"], e["protocol"]) for e in daemon.find("listening", address=address)]
+        self.assertEqual(told, names)
+        self.assertEqual(len(daemon.find("listening", listener="stays")), 2)
+
     def test_the_protocol_of_an_endpoint_may_change(self):
         port = free_port()
         daemon = self.start(listener("one", "echo", listen=f"127.0.0.1:{port}"))
@@ -252,6 +268,15 @@ class ReloadUnderLoad(DaemonTest):
             server() + listener("echo", listen=f"127.0.0.1:{port}", max_line=100)])
         eventually(lambda: daemon.open_fds() <= before, "no descriptor is left over")
 
+    def test_naming_the_port_that_was_given_loses_nobody(self):
+        any_port = listener("echo")
+        daemon = self.start(any_port)
+        before = daemon.open_fds()
+        named = listener("echo", listen=daemon.endpoint("echo"))
+        self.under_load(daemon, [server() + named, server() + any_port])
+        self.assertEqual(len(daemon.find("listening")), 1)
+        eventually(lambda: daemon.open_fds() <= before, "no descriptor is left over")
+
     def test_clients_that_never_talk_go_on(self):
         echo = listener("echo")
         daemon = self.start(echo)
@@ -277,9 +302,11 @@ class PendingConnects(DaemonTest):
         return clients
 
     def reload_with_pending(self, config, new_config):
+        """In the new configuration, ENDPOINT stands for the address of the listener echo."""
         daemon = self.start(config)
-        clients = self.connect_while_stopped(daemon, daemon.endpoint("echo"))
-        daemon.configure(new_config)
+        endpoint = daemon.endpoint("echo")
+        clients = self.connect_while_stopped(daemon, endpoint)
+        daemon.configure(new_config.replace("ENDPOINT", endpoint))
         daemon.signal(signal.SIGHUP)
         daemon.signal(signal.SIGCONT)
         daemon.wait("reloaded")
@@ -294,6 +321,10 @@ class PendingConnects(DaemonTest):
         self.reload_with_pending(
             server(workers=1) + listener("echo"),
             server(workers=1) + listener("echo", max_line=100, idle_timeout="1m"))
+
+    def test_they_survive_when_the_port_that_was_given_is_named(self):
+        self.reload_with_pending(server(workers=1) + listener("echo"),
+                                 server(workers=1) + listener("echo", listen="ENDPOINT"))
 
     def test_they_survive_when_a_listener_is_added(self):
         config = server(workers=1) + listener("echo")

@@ -88,6 +88,37 @@ class TelnetLines(DaemonTest):
         self.client.send(b"What a mess" + IAC + EL + b"Who's there?\r\n")
         self.assertEqual(self.client.hear(), "Tank")
 
+    def test_an_erased_line_has_no_deadline_any_more(self):
+        client = self.connect_with_clock(line_timeout="2s", clock="3s")
+        client.send(b"What a mess" + IAC + EL)
+        self.wait_for_clock()
+        # The line begins with this read, as the answer to AYT shows, and ends with another.
+        client.send(b"Who's " + IAC + AYT)
+        client.hear()
+        client.send(b"there?\r\n")
+        self.assertEqual(client.hear(), "Tank")
+
+    def test_a_line_begun_after_an_erased_one_has_all_its_time(self):
+        client = self.connect_with_clock(line_timeout="5s", clock="3s")
+        client.send(b"What a mess")
+        self.wait_for_clock()
+        client.send(IAC + EL + b"Who's ")
+        self.wait_for_clock()       # past the deadline of the first one
+        client.send(b"there?\r\n")
+        self.assertEqual(client.hear(), "Tank")
+
+    def connect_with_clock(self, line_timeout, clock):
+        self.daemon = self.start(
+            listener("knock-knock", telnet="yes", jokes="jokes.txt", line_timeout=line_timeout)
+            + listener("clock", "echo", idle_timeout=clock),
+            files={"jokes.txt": "Tank: You're welcome!\n"})
+        client = self.connect(self.daemon, "knock-knock")
+        self.assertEqual(client.hear(), "Knock! Knock!")
+        return client
+
+    def wait_for_clock(self):
+        self.assert_ended(self.connect(self.daemon, "clock"))
+
     def test_erasing_an_empty_line_does_nothing(self):
         self.client.send(IAC + EC + IAC + EL + b"Who's there?\r\n")
         self.assertEqual(self.client.hear(), "Tank")

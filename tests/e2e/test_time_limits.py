@@ -1,8 +1,11 @@
 """Clients that are too slow: idle, in the middle of a line, or not reading."""
 
+import hashlib
 import select
+import tempfile
 import time
 
+import modules
 from case import DaemonTest, listener
 
 
@@ -95,13 +98,13 @@ class TimeLimits(DaemonTest):
         self.assertGreaterEqual(float(event["duration"].removesuffix("s")), 0.29)
 
     def test_a_client_that_reads_slowly_is_not_closed(self):
-        daemon = self.start(listener("chargen", write_timeout="1s"))
-        self.read_slowly(daemon, 2)
+        daemon = self.start(listener("chargen", write_timeout="2s"))
+        self.read_slowly(daemon, 4)
         self.assertFalse(daemon.find("client-closed"))
 
     def test_a_client_that_only_reads_is_not_idle(self):
-        daemon = self.start(listener("chargen", idle_timeout="500ms"))
-        self.read_slowly(daemon, 1.2)
+        daemon = self.start(listener("chargen", idle_timeout="2s"))
+        self.read_slowly(daemon, 4)
         self.assertFalse(daemon.find("client-closed"))
 
     def read_slowly(self, daemon, seconds):
@@ -118,3 +121,54 @@ class TimeLimits(DaemonTest):
         client = self.connect(daemon, "echo")
         self.assert_ended(self.connect(daemon, "clock"))
         self.assert_echoes(client)
+
+
+class LargeOutput(DaemonTest):
+    """Output that takes its reader longer than the limit is no fault, if it moves."""
+
+    LIMIT = 2       # seconds
+
+    def setUp(self):
+        super().setUp()
+        directory = tempfile.TemporaryDirectory(prefix="banterd-")
+        self.addCleanup(directory.cleanup)
+        self.module = modules.compile_module("flood", directory.name)
+
+    def test_a_steady_reader_is_not_idle(self):
+        self.read_steadily(idle_timeout=f"{self.LIMIT}s", write_timeout="0")
+
+    def test_a_steady_reader_does_not_run_into_write_timeout(self):
+        self.read_steadily(idle_timeout="0", write_timeout=f"{self.LIMIT}s")
+
+    def read_steadily(self, **limits):
+        daemon = self.start(listener("flood", self.module, **limits))
+        # On a machine that stalls, the reader may be too slow indeed: then it proves nothing.
+        for _ in range(5):
+            client = self.connect(daemon, "flood", receive_buffer=65536)
+            client.say("go")
+            longest, heard = self.read(client, 3 * self.LIMIT)
+            if longest < self.LIMIT / 4:
+                break
+        else:
+            self.fail("this machine is too slow for this test")
+        self.assertEqual(heard, (len(modules.FLOOD), hashlib.sha256(modules.FLOOD).digest()))
+        self.assertFalse(daemon.find("client-closed", remote=client.name))
+
+    def read(self, client, seconds):
+        """Reads the flood, spread over that time; returns the longest gap, and what was heard."""
+        count, digest, longest = 0, hashlib.sha256(), 0
+        started = last = time.monotonic()
+        while count < len(modules.FLOOD):
+            due = started + seconds * count / len(modules.FLOOD)
+            select.select([], [], [], max(0, due - time.monotonic()))
+            try:
+                data = client.socket.recv(131072)
+            except OSError:
+                data = b""
+            if not data:
+                break
+            count += len(data)
+            digest.update(data)
+            now = time.monotonic()
+            longest, last = max(longest, now - last), now
+        return longest, (count, digest.digest())

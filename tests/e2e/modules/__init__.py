@@ -9,6 +9,9 @@ from banterd import PATIENCE, ROOT
 
 HERE = pathlib.Path(__file__).resolve().parent
 
+# What flood.c answers.
+FLOOD = bytes(range(251)) * 4000 * 25
+
 
 def compile_object(source, target):
     """Builds a shared object; `source` is the path of a C file."""
