@@ -112,15 +112,6 @@ struct ini *ini_read(const char *path, struct arena *arena, struct report *repor
     return ini;
 }
 
-const struct ini_key *ini_find(const struct ini_section *section, const char *name)
-{
-    const struct ini_key *key = section ? section->keys : NULL;
-
-    while (key && strcmp(key->name, name) != 0)
-        key = key->next;
-    return key;
-}
-
 static bool needs_quotes(const char *value)
 {
     size_t length = strlen(value);

@@ -8,36 +8,12 @@
 #ifndef BANTERD_CONFIG_INI_H
 #define BANTERD_CONFIG_INI_H
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 
+#include "config/scan.h"
 #include "text/report.h"
 
 struct arena;
-
-/* The longest line taken, in bytes; iniparser has room for 1022. */
-#define INI_LINE_MAX 1000
-
-struct ini_key {
-    struct ini_key *next; /* in the order of the file */
-    const char *name;
-    const char *value; /* NULL: the key is there, but its line was refused */
-    unsigned line;
-};
-
-struct ini_section {
-    struct ini_section *next;
-    const char *name; /* what stands between the brackets */
-    unsigned line;
-    bool refused; /* the line of its name was refused; the name is what it probably was */
-    struct ini_key *keys;
-};
-
-struct ini {
-    struct ini_section *sections;
-    size_t entries; /* all sections and keys */
-};
 
 /*
  * Reads a file. NULL when it could not be read at all, or memory is out. Otherwise there is
@@ -45,9 +21,6 @@ struct ini {
  * from the arena.
  */
 struct ini *ini_read(const char *path, struct arena *arena, struct report *report);
-
-/* The key of that name, or NULL; `section` may be NULL. */
-const struct ini_key *ini_find(const struct ini_section *section, const char *name);
 
 /*
  * Why this value cannot be written so that ini_read() reads it back to the same: half a sentence;

@@ -203,6 +203,15 @@ static const char *scan_value(struct scanner *scanner, char *text)
     return *text == '"' || *text == '\'' ? scan_quoted(scanner, text) : scan_plain(scanner, text);
 }
 
+const struct ini_key *ini_find(const struct ini_section *section, const char *name)
+{
+    const struct ini_key *key = section ? section->keys : NULL;
+
+    while (key && strcmp(key->name, name) != 0)
+        key = key->next;
+    return key;
+}
+
 static void add_key(struct scanner *scanner, const char *name, const char *value)
 {
     const struct ini_key *first = ini_find(scanner->section, name);
