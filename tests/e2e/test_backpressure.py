@@ -27,14 +27,25 @@ class BackPressure(DaemonTest):
     def test_twenty_such_clients_cost_twenty_times_max_output(self):
         daemon = self.start(listener("echo", write_timeout="2s", max_output="256K"))
         before = daemon.memory("VmHWM")
+        self.send_without_reading(daemon, 20)
+        daemon.wait_all(20, "client-closed", reason="write-timeout")
+        self.assertLess(daemon.memory("VmHWM") - before, self.ROOM + 20 * MEGABYTE // 2)
+
+    def test_what_fifty_such_clients_hold_is_bounded_for_each(self):
+        daemon = self.start(listener("echo", write_timeout="0", max_output="64K"))
+        before = daemon.memory("VmHWM")
+        self.send_without_reading(daemon, 50)
+        self.assertFalse(daemon.find("client-closed"))
+        each = (daemon.memory("VmHWM") - before) / 50
+        self.assertLess(each, (1024 if banterd.sanitized() else 128) * 1024)
+
+    def send_without_reading(self, daemon, count):
         senders = [threading.Thread(target=self.connect(daemon, "echo").send_until_blocked,
-                                    args=(BLOCK, 64 * MEGABYTE)) for _ in range(20)]
+                                    args=(BLOCK, 64 * MEGABYTE)) for _ in range(count)]
         for sender in senders:
             sender.start()
         for sender in senders:
             sender.join(banterd.PATIENCE)
-        daemon.wait_all(20, "client-closed", reason="write-timeout")
-        self.assertLess(daemon.memory("VmHWM") - before, self.ROOM + 20 * MEGABYTE // 2)
 
     def test_an_honest_reader_gets_every_byte_although_it_reads_late(self):
         daemon = self.start(listener("echo", max_output="64K"))

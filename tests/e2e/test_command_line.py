@@ -1,10 +1,12 @@
 """Options, exit statuses, and what goes to standard output."""
 
 import pathlib
+import re
+import shutil
 import tempfile
 
 import banterd
-from case import DaemonTest, listener
+from case import DaemonTest, listener, server
 
 PROTOCOLS = ("chargen", "daytime", "discard", "echo", "knock-knock", "qotd")
 
@@ -45,10 +47,16 @@ class CommandLine(DaemonTest):
         self.assertIn("quotes", text)
 
     def test_loaded_protocols_of_the_configuration_are_listed(self):
-        self.config.write_text(
-            f"[server]\nprotocol-path = {banterd.BINARY.parent}/protocols\n"
-            + listener("mine", "qotd.so"))
-        self.assertIn("qotd", self.run_ok("-c", self.config, "--list-protocols"))
+        built = banterd.BINARY.parent / "protocols/qotd.so"
+        folder = self.directory / "protocols"
+        folder.mkdir()
+        shutil.copy(built, folder)
+        (folder / "notes.txt").write_text("This is no object.\n")
+        self.config.write_text(server(protocol_path=folder) + listener("mine", built))
+        text = self.run_ok("-c", self.config, "--list-protocols")
+        for name in "qotd.so", str(built):
+            self.assertRegex(text, rf"(?m)^{re.escape(name)} +qotd: .+\n    quotes = FILE\b")
+        self.assertNotIn("notes", text)
 
     def test_check_accepts_a_good_configuration_and_binds_nothing(self):
         self.assertEqual(self.run_ok("-c", self.config, "--check"), "")
@@ -81,7 +89,7 @@ class CommandLine(DaemonTest):
             (self.directory / name).write_text(text)
         self.config.write_text(
             "[server]\nworkers = 3\nmax-clients = 77\ndrain-timeout = 1500ms\n"
-            + listener("echo", listen="127.0.0.1:0, [::1]:0,unix:/tmp/e.sock, *:4711",
+            + listener("echo", listen=f"127.0.0.1:0, [::1]:0,unix:{self.directory}/e.sock, *:4711",
                        idle_timeout="90s", max_line="2K", telnet="yes")
             + listener("knock-knock", jokes="jokes.txt", max_clients=5)
             + listener("qotd", quotes="quotes.txt"))
@@ -94,8 +102,25 @@ class CommandLine(DaemonTest):
         self.assertEqual(self.run_ok("-c", again, "--dump-config"), dumped)
 
     def test_the_long_and_the_short_form_of_config(self):
-        self.run_ok("--config", self.config, "--check")
-        self.run_ok(f"--config={self.config}", "--check")
+        dumped = self.run_ok("-c", self.config, "--dump-config")
+        self.assertIn("/nowhere/at/all", dumped)
+        self.assertEqual(self.run_ok("--config", self.config, "--dump-config"), dumped)
+        self.assertEqual(self.run_ok(f"--config={self.config}", "--dump-config"), dumped)
+
+    def test_short_options_do_what_the_long_ones_do(self):
+        for short, long in {"-d": "--dump-config", "-p": "--list-protocols", "-V": "--version",
+                            "-h": "--help"}.items():
+            printed = self.run_ok("-c", self.config, short)
+            self.assertTrue(printed, short)
+            self.assertEqual(printed, self.run_ok("-c", self.config, long))
+        self.assertEqual(self.run_ok("-c", self.config, "-t"), "")
+        self.assertEqual(self.assert_usage_error("-l", "loud"),
+                         self.assert_usage_error("--log-level", "loud"))
+
+    def test_the_short_form_of_the_log_level(self):
+        daemon = self.start(listener("echo"), arguments=["-l", "debug"])
+        client = self.connect(daemon, "echo")
+        daemon.wait("client-opened", remote=client.name)
 
     def test_a_missing_configuration_is_a_bad_one(self):
         result = banterd.run("-c", self.directory / "none.ini")

@@ -69,7 +69,9 @@ class Addresses(DaemonTest):
         self.assertEqual(daemon.wait("ready")["listeners"], "1")
 
     def test_every_worker_accepts(self):
-        daemon = self.start("[server]\nworkers = 4\n" + listener("echo"))
+        daemon = self.start(server(workers=4) + listener("echo"))
+        listening = sockets("-ltnH", f"sport = :{port_of(daemon.endpoint('echo'))}")
+        self.assertEqual(len(listening.splitlines()), 4, listening)
         for _ in range(200):
             self.assert_echoes(self.connect(daemon, "echo"))
 
@@ -279,10 +281,8 @@ class SocketOptions(DaemonTest):
         client = self.connect(daemon, "echo")
         self.assert_echoes(client)
         port = port_of(daemon.endpoint("echo"))
-        found = subprocess.run(
-            ["ss", "-tnoH", "state", "established", f"sport = :{port}"],
-            stdout=subprocess.PIPE, text=True, timeout=banterd.PATIENCE, check=True).stdout
-        self.assertIn("timer:(keepalive", found)
+        self.assertIn("timer:(keepalive",
+                      sockets("-tnoH", "state", "established", f"sport = :{port}"))
 
     def test_pieces_are_not_held_back(self):
         """With Nagle's algorithm on, a second answer waits for the acknowledgement of the first,
@@ -294,6 +294,12 @@ class SocketOptions(DaemonTest):
             self.assertEqual(nodelay_of_accepted(daemon, client), 1)
         except PermissionError:
             self.skipTest("this machine keeps processes from looking at each other's sockets")
+
+
+def sockets(*arguments):
+    """What ss(8) tells of the sockets of this machine."""
+    return subprocess.run(["ss", *arguments], stdout=subprocess.PIPE, text=True,
+                          timeout=banterd.PATIENCE, check=True).stdout
 
 
 def nodelay_of_accepted(daemon, client):

@@ -6,7 +6,7 @@ import resource
 import select
 import time
 
-from banterd import eventually
+from banterd import Event, eventually
 from case import DaemonTest, listener, server
 
 HARD = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -87,6 +87,23 @@ class FileDescriptorLimit(DaemonTest):
     def test_a_limit_that_is_too_low_is_warned_of_at_start(self):
         daemon = self.start(server(max_clients=1000) + listener("echo"), open_files=(64, 64))
         self.assertEqual(len([e for e in daemon.events if e.level == "warning"]), 1)
+
+    def test_with_hardly_any_descriptors_it_serves_or_says_why_not(self):
+        for limit in (6, 7, 8, 9, 10, 12, 13, 15, 17, 20):
+            with self.subTest(limit):
+                daemon = self.prepare(listener("echo"), open_files=(limit, limit))
+                daemon.spawn()
+                daemon.read_log()
+                eventually(lambda: daemon.find("ready") or daemon.process.poll() is not None,
+                           "it is ready or has given up")
+                if daemon.find("ready"):
+                    daemon.stop()
+                else:
+                    self.assertEqual(daemon.wait_exit(), 71)
+                    self.assertTrue(daemon.lines)
+                message = rf"(banterd|{re.escape(str(daemon.config))}:\d+): ."
+                for line in daemon.lines:
+                    self.assertTrue(Event.parse(line) or re.match(message, line), line)
 
     def test_there_is_no_warning_where_the_limit_will_do(self):
         daemon = self.start(server(max_clients=10) + listener("echo"), open_files=(64, 256))

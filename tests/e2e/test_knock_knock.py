@@ -6,6 +6,8 @@ JOKES = {
     "Lettuce": "Lettuce in, it's cold out here!",
     "Tank": "You're welcome!",
     "Noël": "Noël-body here but me.",
+    "Ωμέγα": "Ωμέγα-thing is possible.",
+    "Жанна": "Жанна be let in.",
 }
 JOKES_TXT = "# jokes of the test\n\n" + "".join(f"{c}: {p}\n" for c, p in JOKES.items())
 ANOTHER = " Want another? (y/n)"
@@ -78,13 +80,14 @@ class KnockKnock(DaemonTest):
                          "{} who?  "):
             with self.subTest(spelling):
                 clue = self.hear_clue()
-                self.client.say(spelling.format(clue.upper() if clue.isascii() else clue))
+                self.client.say(spelling.format(clue.upper()))
                 self.assertEqual(self.client.hear(), JOKES[clue] + ANOTHER)
                 self.client.say("yes")
 
     def test_a_wrong_question_is_corrected_and_the_joke_starts_over(self):
         self.assertEqual(self.client.hear(), "Knock! Knock!")
-        for wrong in ("Come in!", "", "Who", "Who's there? Really?", "Who's there\0"):
+        for wrong in ("Come in!", "", "Who", "Who's there? Really?", "Who's there\0",
+                      "Whо's there?"):      # with a Cyrillic o
             self.client.say(wrong)
             self.assert_corrected("Who's there?")
         self.client.say("Who's there?")
@@ -111,6 +114,19 @@ class KnockKnock(DaemonTest):
         self.assertEqual(self.client.hear(), clue)
         self.client.say(f"{clue} who?")
         self.assertEqual(self.client.hear(), JOKES[clue] + ANOTHER)
+
+    def test_bytes_that_are_no_text_are_a_wrong_answer_and_nothing_else(self):
+        broken = (b"\xff", b"\x80", b"Who's there?\xc3", b"\xc3Who's there?", b"Wh\xc1\xafs there?",
+                  b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xf0\x9f", b"\xe2\x80 who?")
+        self.assertEqual(self.client.hear(), "Knock! Knock!")
+        for data in broken:
+            self.client.send(data + b"\n")
+            self.assert_corrected("Who's there?")
+        for data in broken:
+            self.client.say("Who's there?")
+            clue = self.client.hear()
+            self.client.send(clue.encode() + data + b" who?\n")
+            self.assert_corrected(f"{clue} who?")
 
     def test_yes_in_many_spellings(self):
         for spelling in ("y", "Y", "yes", "YES", " yes ", "Yes!", "y.", "yes\r"):

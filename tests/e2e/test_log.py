@@ -32,9 +32,41 @@ class Lines(DaemonTest):
                           ("two", "daytime", "notice")])
         self.assertEqual(daemon.wait("ready").fields, {"listeners": "2", "workers": "3"})
 
-    def test_automatic_workers_are_at_least_one(self):
-        daemon = self.start(server(workers="auto") + listener("echo"))
-        self.assertGreaterEqual(int(daemon.wait("ready")["workers"]), 1)
+        self.assertEqual(daemon.wait("ready").level, "notice")
+
+    def test_there_are_as_many_automatic_workers_as_processors_to_run_on(self):
+        processors = os.sched_getaffinity(0)
+        one = {min(processors)}
+        for allowed in processors, one:
+            daemon = self.start(server(workers="auto") + listener("echo"),
+                                before_exec=lambda: os.sched_setaffinity(0, allowed))
+            self.assertEqual(daemon.wait("ready")["workers"], str(len(allowed)))
+
+    def test_values_that_are_not_plain_are_quoted_and_escaped(self):
+        for name, logged in {"plain.sock": "unix:DIR/plain.sock",
+                             "a b.sock": '"unix:DIR/a b.sock"',
+                             "a'b.sock": "unix:DIR/a'b.sock",
+                             "a=b.sock": '"unix:DIR/a=b.sock"',
+                             'a"b.sock': r'"unix:DIR/a\"b.sock"',
+                             "\u00e4.sock": r'"unix:DIR/\xc3\xa4.sock"'}.items():
+            with self.subTest(name):
+                quote = "'" if '"' in name else ""
+                daemon = self.start(listener("echo", listen=f"{quote}unix:DIR/{name}{quote}"))
+                logged = logged.replace("DIR", str(daemon.directory))
+                self.assertTrue(daemon.lines[0].endswith(
+                    f"Z notice listening listener=echo address={logged} protocol=echo"),
+                    daemon.lines[0])
+                self.assert_echoes(self.connect_to(f"unix:{daemon.directory}/{name}"))
+
+    def test_an_opened_client_is_told_at_level_debug(self):
+        daemon = self.start(server(log_level="debug") + listener("echo"))
+        client = self.connect(daemon, "echo")
+        opened = daemon.wait("client-opened", remote=client.name)
+        self.assertEqual(opened.level, "debug")
+        self.assertEqual(list(opened.fields), ["id", "listener", "remote"])
+        self.assertEqual(opened["listener"], "echo")
+        client.close()
+        self.assertEqual(daemon.closed(client)["id"], opened["id"])
 
     def test_a_closed_client_has_all_its_fields_in_order(self):
         daemon = self.start(listener("echo"))
@@ -42,6 +74,7 @@ class Lines(DaemonTest):
         self.assert_echoes(client)
         client.close()
         event = daemon.closed(client)
+        self.assertFalse(daemon.find("client-opened"))
         self.assertEqual(list(event.fields), ["id", "listener", "local", "remote", "reason",
                                               "received", "sent", "lines", "duration"])
 

@@ -1,6 +1,7 @@
 """Discard, chargen, quote of the day and daytime: RFC 863, 864, 865 and 867."""
 
-import time
+import datetime
+import re
 
 from case import DaemonTest, listener
 
@@ -90,10 +91,13 @@ class QuoteOfTheDay(DaemonTest):
 
 class Daytime(DaemonTest):
     def test_one_line_then_the_end(self):
-        daemon = self.start(listener("daytime"))
+        daemon = self.start(listener("daytime"), environment={"TZ": "Asia/Tokyo"})
         client = self.connect(daemon, "daytime")
-        answer = client.receive_all()
-        self.assertEqual(answer.count(b"\n"), 1)
-        self.assertTrue(answer.endswith(b"\r\n"))
-        self.assertIn(str(time.localtime().tm_year), answer.decode())
+        answer = client.receive_all().decode()
+        self.assertRegex(answer, re.compile(
+            r"\A[A-Z][a-z]+day, [A-Z][a-z]+ \d\d, \d{4} \d\d:\d\d:\d\d-UTC\r\n\Z", re.ASCII))
+        told = datetime.datetime.strptime(answer, "%A, %B %d, %Y %H:%M:%S-UTC\r\n")
+        self.assertEqual(f"{told:%A}", answer.partition(",")[0])
+        now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+        self.assertLess(abs(now - told), datetime.timedelta(minutes=5))
         self.assert_closed(daemon, client, "protocol-done")

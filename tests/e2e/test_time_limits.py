@@ -12,20 +12,20 @@ from case import DaemonTest, listener
 class TimeLimits(DaemonTest):
     def assert_cut_off(self, daemon, client, reason, told, at_least):
         """The client was told that, and closed for that reason, not before its time."""
-        self.assertRegex(client.receive_all(), told)
+        self.assertEqual(client.receive_all(), told)
         event = self.assert_closed(daemon, client, reason)
         self.assertGreaterEqual(float(event["duration"].removesuffix("s")), at_least)
 
     def test_a_silent_client_is_closed(self):
         daemon = self.start(listener("echo", idle_timeout="300ms"))
         client = self.connect(daemon, "echo")
-        self.assert_cut_off(daemon, client, "idle-timeout", rb"\A\Z", 0.29)
+        self.assert_cut_off(daemon, client, "idle-timeout", b"", 0.29)
 
     def test_a_silent_client_of_a_line_protocol_is_told_why(self):
         daemon = self.start(listener("knock-knock", idle_timeout="300ms"))
         client = self.connect(daemon, "knock-knock")
         self.assertEqual(client.hear(), "Knock! Knock!")
-        self.assert_cut_off(daemon, client, "idle-timeout", rb"\A[ -~]+\r\n\Z", 0.29)
+        self.assert_cut_off(daemon, client, "idle-timeout", b"idle timeout\r\n", 0.29)
 
     def test_many_silent_clients_are_all_closed(self):
         daemon = self.start(listener("echo", idle_timeout="300ms"))
@@ -68,8 +68,7 @@ class TimeLimits(DaemonTest):
         while not select.select([client.socket], [], [], 0.05)[0]:
             client.send(b"x")
             self.assertLess(time.monotonic() - started, 20, "a line may trickle for ever")
-        told = client.hear()
-        self.assertTrue(told.isprintable() and told, told)
+        self.assertEqual(client.hear(), "line timeout")
         event = self.assert_closed(daemon, client, "line-timeout")
         self.assertGreaterEqual(float(event["duration"].removesuffix("s")), 0.49)
         self.assertEqual(event["lines"], "0")
