@@ -4,7 +4,7 @@ import signal
 import tempfile
 
 import modules
-from banterd import eventually
+from banterd import eventually, sanitized
 from case import DaemonTest, listener, server
 
 
@@ -185,4 +185,7 @@ class FiguresOfAClient(DaemonTest):
         visit(5)
         before = daemon.memory("VmHWM")
         visit(15)
-        self.assertLess(daemon.memory("VmHWM") - before, 4 << 20)
+        # One lost client a visit would be 2 MB. The sanitizers' allocators keep more for themselves,
+        # and find what is lost when the daemon ends.
+        room = (16 if sanitized() else 1) << 20
+        self.assertLess(daemon.memory("VmHWM") - before, room)
