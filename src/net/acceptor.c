@@ -29,6 +29,7 @@
 struct acceptor {
     struct event *readable;
     struct event *retry; /* runs while accepting is paused */
+    bool was_short;      /* there was a shortage, and its queue has not been empty since */
     struct endpoint *endpoint;
     unsigned worker;
     struct listener *listener; /* a reference */
@@ -36,7 +37,8 @@ struct acceptor {
 
 /* The shortage is the whole process's, so all workers log it as one. */
 static atomic_llong shortage_logged;
-static atomic_bool shortage_open;
+static atomic_bool shortage_open; /* it is in the log, and its end is not */
+static atomic_uint short_acceptors;
 
 static void log_shortage(const struct acceptor *acceptor, int error)
 {
@@ -51,11 +53,20 @@ static void log_shortage(const struct acceptor *acceptor, int error)
               log_text("address", acceptor->endpoint->name), log_text("error", strerror(error)));
 }
 
-/* Everybody who waited is in. */
-static void log_recovery(void)
+static void begin_shortage(struct acceptor *acceptor)
 {
-    if (atomic_load_explicit(&shortage_open, memory_order_relaxed) &&
-        atomic_exchange(&shortage_open, false))
+    if (!acceptor->was_short)
+        atomic_fetch_add(&short_acceptors, 1);
+    acceptor->was_short = true;
+}
+
+/* Everybody is in who waited at this acceptor; the last one to say so ends the shortage. */
+static void end_shortage(struct acceptor *acceptor)
+{
+    if (!acceptor->was_short)
+        return;
+    acceptor->was_short = false;
+    if (atomic_fetch_sub(&short_acceptors, 1) == 1 && atomic_exchange(&shortage_open, false))
         log_event(LOG_NOTICE, "accept-resumed",
                   log_seconds("after", (uint64_t)(clock_now() - atomic_load(&shortage_logged))));
 }
@@ -67,18 +78,10 @@ static void log_recovery(void)
 static void pause_accepting(struct acceptor *acceptor, int error)
 {
     const struct timeval pause = {.tv_usec = PAUSE_MS * 1000};
+    begin_shortage(acceptor);
     log_shortage(acceptor, error);
     if (evtimer_add(acceptor->retry, &pause) == 0)
         event_del(acceptor->readable);
-}
-
-static void on_retry(evutil_socket_t fd, short what, void *argument)
-{
-    struct acceptor *acceptor = argument;
-    (void)fd;
-    (void)what;
-    if (event_add(acceptor->readable, NULL) < 0)
-        pause_accepting(acceptor, ENOMEM);
 }
 
 /* Errors of the connection that was to be accepted, not of the listening socket; see accept(2). */
@@ -112,7 +115,7 @@ static int accept_clients(struct acceptor *acceptor, int most)
         if (fd >= 0) {
             client_start(acceptor->listener, fd, &peer);
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            log_recovery();
+            end_shortage(acceptor);
             return 0;
         } else if (!is_of_connection(errno)) {
             return errno;
@@ -135,12 +138,23 @@ void acceptor_abandon(struct acceptor *acceptor)
 {
     if (!acceptor)
         return;
+    end_shortage(acceptor); /* nobody waits here any more */
     if (acceptor->readable)
         event_free(acceptor->readable);
     if (acceptor->retry)
         event_free(acceptor->retry);
     listener_unref(acceptor->listener);
     free(acceptor);
+}
+
+/* Looks at once, as nobody may be waiting any more, which ends the shortage too. */
+static void on_retry(evutil_socket_t fd, short what, void *argument)
+{
+    struct acceptor *acceptor = argument;
+    if (event_add(acceptor->readable, NULL) < 0)
+        pause_accepting(acceptor, ENOMEM);
+    else
+        on_readable(fd, what, acceptor);
 }
 
 struct acceptor *acceptor_new(struct endpoint *endpoint, unsigned worker, struct listener *listener)
