@@ -15,7 +15,7 @@ SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 SERVER    := server generation worker mailbox files
 NET       := acceptor client input host limits record listener stream reason admission deadlines \
              endpoint loop clock
-OPS       := log
+OPS       := log thread
 CONFIG    := config setup section options hint file ini scan
 HOST      := catalog registry
 PROTOCOLS := echo discard chargen qotd daytime knock_knock

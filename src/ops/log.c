@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,8 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "ops/thread.h"
 
 #define RING_SIZE ((size_t)256 * 1024)
 #define LINE_SIZE ((size_t)8192) /* a message may hold two paths */
@@ -308,34 +309,13 @@ static void *run_writer(void *unused)
     return NULL;
 }
 
-/* log_stop() waits by the monotonic clock: nobody's setting of the time prolongs it. */
-static int init_end(void)
-{
-    pthread_condattr_t attributes;
-    int error = pthread_condattr_init(&attributes);
-    if (error)
-        return error;
-    error = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    if (!error)
-        error = pthread_cond_init(&ring.end, &attributes);
-    pthread_condattr_destroy(&attributes);
-    return error;
-}
-
 int log_start(void)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    int error = init_end();
-    /* Signals are the main thread's business; a thread inherits its creator's mask. */
+    int error = thread_condition_init(&ring.end);
     if (!error)
-        error = pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (error)
-        return -error;
-    error = pthread_create(&ring.writer, NULL, run_writer, NULL);
+        error = thread_start(&ring.writer, run_writer, NULL);
     ring.running = error == 0;
-    int restored = pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error ? -error : -restored;
+    return error;
 }
 
 void log_stop(void)

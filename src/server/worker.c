@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "net/listener.h"
 #include "net/loop.h"
 #include "ops/log.h"
+#include "ops/thread.h"
 #include "server/generation.h"
 
 /* When memory is short, a new generation is tried again after so long. */
@@ -291,14 +291,7 @@ static void *run(void *argument)
 
 int worker_start(struct worker *worker)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    int error = pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (error)
-        return -error;
-    error = pthread_create(&worker->thread, NULL, run, worker);
-    int restored = pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error ? -error : -restored;
+    return thread_start(&worker->thread, run, worker);
 }
 
 int worker_join(struct worker *worker, unsigned patience)
