@@ -12,10 +12,10 @@ UNITDIR    ?= $(PREFIX)/lib/systemd/system
 SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 
 # The sources, from the top layer down. tests/lint/layers holds these lists against the tree.
-SERVER    := server generation worker mailbox files
+SERVER    := server generation passed worker mailbox watchdog status files
 NET       := acceptor client input host limits record listener stream reason admission deadlines \
              endpoint loop clock
-OPS       := log thread
+OPS       := log notify thread
 CONFIG    := config setup section options hint file ini scan
 HOST      := catalog registry
 PROTOCOLS := echo discard chargen qotd daytime knock_knock

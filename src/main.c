@@ -176,15 +176,12 @@ int main(int count, char **arguments)
     if (command.action == LIST)
         return list_protocols(command.path);
 
+    const char *path = command.path ? command.path : DEFAULT_PATH;
     if (command.action == SERVE)
-        server_block_signals();
-    const struct server_options options = {.path = command.path ? command.path : DEFAULT_PATH,
-                                           .log_level = command.log_level};
-    struct config *config = load(options.path);
+        return server_run(&(struct server_options){.path = path, .log_level = command.log_level});
+    struct config *config = load(path);
     if (!config)
         return EX_CONFIG;
-    if (command.action == SERVE)
-        return server_run(config, &options);
     status = command.action == DUMP ? dump(config) : 0;
     config_unref(config);
     return status;

@@ -22,7 +22,7 @@
 #define BLANKS " \t"
 #define SERVER "server"
 #define LISTENER "listener"
-#define LISTENER_NAME_MAX 63
+#define LISTENER_NAME_MAX (CONFIG_NAME - 1)
 #define LISTENER_NAME_FIRST "abcdefghijklmnopqrstuvwxyz0123456789"
 #define LISTENER_NAME_BYTES LISTENER_NAME_FIRST "-_."
 
@@ -234,7 +234,7 @@ static void read_options(const struct reader *reader, const struct ini_section *
     scopes[1].base = listener->settings;
     section_read(reader, section, scopes, 2, true);
     if (!scopes[1].failed)
-        setup_run(protocol, listener->settings, reader, section->line);
+        setup_run(listener, reader);
 }
 
 static void read_listener(const struct reader *reader, const struct ini_section *section,

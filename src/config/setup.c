@@ -5,6 +5,7 @@
  */
 #include "config/setup.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -15,13 +16,38 @@ struct banter_setup {
     unsigned line; /* of the listener's section */
 };
 
-void setup_run(const struct banter_protocol *protocol, void *settings, const struct reader *reader,
-               unsigned line)
-{
-    struct banter_setup setup = {.reader = reader, .line = line};
+/* Whose configure() runs, NULL for nobody's; what it points to is there as long as it is set. */
+static const struct listener_config *configured;
+static pthread_mutex_t configured_mutex = PTHREAD_MUTEX_INITIALIZER;
 
-    if (protocol->configure)
-        protocol->configure(&setup, settings);
+static void set_configured(const struct listener_config *listener)
+{
+    pthread_mutex_lock(&configured_mutex);
+    configured = listener;
+    pthread_mutex_unlock(&configured_mutex);
+}
+
+bool config_configuring(char listener[CONFIG_NAME], char protocol[CONFIG_NAME])
+{
+    pthread_mutex_lock(&configured_mutex);
+    bool busy = configured != NULL;
+    if (busy) {
+        snprintf(listener, CONFIG_NAME, "%s", configured->name);
+        snprintf(protocol, CONFIG_NAME, "%s", configured->protocol->name);
+    }
+    pthread_mutex_unlock(&configured_mutex);
+    return busy;
+}
+
+void setup_run(const struct listener_config *listener, const struct reader *reader)
+{
+    struct banter_setup setup = {.reader = reader, .line = listener->line};
+
+    if (!listener->protocol->configure)
+        return;
+    set_configured(listener);
+    listener->protocol->configure(&setup, listener->settings);
+    set_configured(NULL);
 }
 
 void *banter_alloc(struct banter_setup *setup, size_t size)

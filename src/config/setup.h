@@ -4,10 +4,10 @@
 #ifndef BANTERD_CONFIG_SETUP_H
 #define BANTERD_CONFIG_SETUP_H
 
+#include "config/config.h"
 #include "config/section.h"
 
-/* Calls configure() for a listener whose section starts at `line`. Main thread only. */
-void setup_run(const struct banter_protocol *protocol, void *settings, const struct reader *reader,
-               unsigned line);
+/* Calls configure() for a listener that has its protocol and settings. Main thread only. */
+void setup_run(const struct listener_config *listener, const struct reader *reader);
 
 #endif

@@ -192,9 +192,10 @@ void acceptor_free(struct acceptor *acceptor)
 {
     if (!acceptor)
         return;
-    /* Who is in the queue has been told that the connection stands. */
-    (void)accept_clients(acceptor, SOMAXCONN);
     struct endpoint *endpoint = acceptor->endpoint;
+    /* Who is in the queue has been told that the connection stands. */
+    if (!endpoint->passed)
+        (void)accept_clients(acceptor, SOMAXCONN);
     unsigned worker = acceptor->worker;
     acceptor_abandon(acceptor); /* the event goes before its descriptor */
     endpoint_close(endpoint, worker);

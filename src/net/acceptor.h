@@ -24,7 +24,10 @@ const struct endpoint *acceptor_endpoint(const struct acceptor *acceptor);
 /* Frees an acceptor that was never to be used after all; the socket stays open. NULL is fine. */
 void acceptor_abandon(struct acceptor *acceptor);
 
-/* Accepts who is waiting in the queue, closes this worker's socket, frees; NULL is fine. */
+/*
+ * Accepts who is waiting in the queue, closes this worker's socket, frees; NULL is fine. The queue
+ * of a passed socket is left as it is: it outlives us.
+ */
 void acceptor_free(struct acceptor *acceptor);
 
 #endif

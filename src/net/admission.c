@@ -71,6 +71,11 @@ struct tally *admission_tally(struct admission *admission, const char *listener)
     return tally;
 }
 
+const char *tally_name(const struct tally *tally)
+{
+    return tally->name;
+}
+
 /*
  * What counts as one address: an IPv4 address, or the /64 of an IPv6 one, since a host can pick
  * any address in its own /64. False for a unix client.

@@ -37,6 +37,9 @@ void admission_free(struct admission *admission);
  */
 struct tally *admission_tally(struct admission *admission, const char *listener);
 
+/* The listener's name; lives as long as the tally. Any thread. */
+const char *tally_name(const struct tally *tally);
+
 /* 0: admitted, and to be counted out by admission_leave(); or the reason of the refusal. */
 __attribute__((warn_unused_result)) enum banter_reason
 admission_enter(struct admission *admission, const struct config *config,

@@ -34,6 +34,12 @@ static bool speaks_lines(const struct banter_protocol *protocol)
     return !(protocol->flags & BANTER_RAW);
 }
 
+/* From here to the end of settle() the loop is busy with this client. */
+static void begin(const struct listener *listener)
+{
+    loop_busy(listener->loop, listener->name, listener->settings->protocol->name);
+}
+
 bool client_listens(const struct banter_client *client)
 {
     return client->state == CLIENT_OPEN &&
@@ -156,6 +162,7 @@ static int await_input(struct banter_client *client)
 /* Brings a client to rest after an event. It may be gone afterwards. */
 static void settle(struct banter_client *client)
 {
+    struct loop *loop = client->listener->loop;
     finish_event(client);
     if (client->state != CLIENT_GONE && await_input(client) < 0) {
         client_close(client, BANTER_ERROR);
@@ -163,10 +170,11 @@ static void settle(struct banter_client *client)
     }
     if (client->state == CLIENT_GONE) {
         client_free(client);
-        return;
+    } else {
+        limits_note_output(client);
+        deadline_set(loop->deadlines, &client->deadline, limits_next(client));
     }
-    limits_note_output(client);
-    deadline_set(client->listener->loop->deadlines, &client->deadline, limits_next(client));
+    loop_idle(loop);
 }
 
 /* --- events -------------------------------------------------------------------------------- */
@@ -185,6 +193,7 @@ static void on_readable(evutil_socket_t fd, short what, void *argument)
     char *bytes;
     (void)fd;
     (void)what;
+    begin(client->listener);
     ssize_t count = stream_read(&client->stream, read_limit(client), &bytes);
     if (count > 0) {
         size_t length = (size_t)count;
@@ -209,6 +218,7 @@ static void on_drained(void *owner)
 {
     struct banter_client *client = owner;
     const struct banter_protocol *protocol = protocol_of(client);
+    begin(client->listener);
     client->active = clock_now();
     if (protocol->writable && client->state == CLIENT_OPEN && stream_pending(&client->stream) == 0)
         protocol->writable(client, client->session);
@@ -218,6 +228,7 @@ static void on_drained(void *owner)
 static void on_broken(void *owner)
 {
     struct banter_client *client = owner;
+    begin(client->listener);
     client_close(client, BANTER_CLIENT_RESET);
     settle(client);
 }
@@ -226,6 +237,7 @@ void client_on_deadline(struct deadline *deadline)
 {
     struct banter_client *client =
         (struct banter_client *)((char *)deadline - offsetof(struct banter_client, deadline));
+    begin(client->listener);
     enum banter_reason reason = limits_exceeded(client);
     if (reason)
         client_close(client, reason);
@@ -304,6 +316,7 @@ void client_start(struct listener *listener, int fd, const union peer *peer)
         admission_leave(admission, listener->settings, listener->tally, peer);
         return;
     }
+    begin(listener);
     record_log_opened(client->id, listener, peer);
     if (protocol->open)
         protocol->open(client, client->session);
@@ -317,6 +330,7 @@ void clients_dismiss(struct loop *loop, enum banter_reason reason)
     struct banter_client *next;
     for (struct banter_client *client = loop->clients; client; client = next) {
         next = client->next;
+        begin(client->listener);
         client_close(client, reason);
         settle(client);
     }

@@ -22,16 +22,22 @@ static int set(int fd, int level, int option)
  * socket. SO_OOBINLINE because telnet sends the mark of its SYNCH as urgent data, which would
  * otherwise be missing from the stream.
  */
+static int set_client_options(int fd)
+{
+    int error = set(fd, SOL_SOCKET, SO_KEEPALIVE);
+    if (!error)
+        error = set(fd, SOL_SOCKET, SO_OOBINLINE);
+    if (!error)
+        error = set(fd, IPPROTO_TCP, TCP_NODELAY);
+    return error;
+}
+
 static int set_tcp_options(int fd, const struct address *address)
 {
     int only_v6 = !address->both;
     int error = set(fd, SOL_SOCKET, SO_REUSEADDR);
     if (!error)
-        error = set(fd, SOL_SOCKET, SO_KEEPALIVE);
-    if (!error)
-        error = set(fd, SOL_SOCKET, SO_OOBINLINE);
-    if (!error)
-        error = set(fd, IPPROTO_TCP, TCP_NODELAY);
+        error = set_client_options(fd);
     if (!error && address->socket.any.sa_family == AF_INET6 &&
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof(only_v6)) < 0)
         error = -errno;
@@ -81,6 +87,17 @@ static int bind_tcp(struct endpoint *endpoint, bool beside_own)
         if (fd < 0)
             return fd;
         endpoint->fds[i] = fd;
+    }
+    return 0;
+}
+
+/* One socket under as many descriptors as there are workers. */
+static int share(struct endpoint *endpoint)
+{
+    for (unsigned i = 1; i < endpoint->count; i++) {
+        endpoint->fds[i] = fcntl(endpoint->fds[0], F_DUPFD_CLOEXEC, 0);
+        if (endpoint->fds[i] < 0)
+            return -errno;
     }
     return 0;
 }
@@ -157,12 +174,7 @@ static int bind_unix(struct endpoint *endpoint, const char **why)
     if (error)
         return error;
     address_format(&endpoint->address, endpoint->name);
-    for (unsigned i = 1; i < endpoint->count; i++) {
-        endpoint->fds[i] = fcntl(endpoint->fds[0], F_DUPFD_CLOEXEC, 0);
-        if (endpoint->fds[i] < 0)
-            return -errno;
-    }
-    return 0;
+    return share(endpoint);
 }
 
 /* `*` on a machine without IPv6 is every IPv4 address. */
@@ -174,21 +186,27 @@ static void fall_back_to_v4(struct address *address)
         (struct sockaddr_in){.sin_family = AF_INET, .sin_port = port, .sin_addr = {INADDR_ANY}};
 }
 
+static struct endpoint *endpoint_new(unsigned count)
+{
+    struct endpoint *endpoint = calloc(1, sizeof(*endpoint) + count * sizeof(endpoint->fds[0]));
+    if (!endpoint)
+        return NULL;
+    endpoint->count = count;
+    for (unsigned i = 0; i < count; i++)
+        endpoint->fds[i] = -1;
+    return endpoint;
+}
+
 int endpoint_bind(const struct address *address, unsigned count, bool beside_own,
                   struct endpoint **endpoint, const char **why)
 {
-    struct endpoint *made = calloc(1, sizeof(*made) + count * sizeof(made->fds[0]));
-    if (!made) {
-        *why = strerror(ENOMEM);
-        return -ENOMEM;
-    }
-    made->address = made->bound = *address;
-    made->count = count;
-    for (unsigned i = 0; i < count; i++)
-        made->fds[i] = -1;
-
-    *why = NULL;
     int error;
+    struct endpoint *made = endpoint_new(count);
+    *why = strerror(ENOMEM);
+    if (!made)
+        return -ENOMEM;
+    made->address = made->bound = *address;
+    *why = NULL;
     if (address->socket.any.sa_family == AF_UNIX) {
         error = bind_unix(made, why);
     } else {
@@ -201,6 +219,78 @@ int endpoint_bind(const struct address *address, unsigned count, bool beside_own
     if (error) {
         if (!*why)
             *why = strerror(-error);
+        endpoint_free(made);
+        return error;
+    }
+    *endpoint = made;
+    return 0;
+}
+
+/* 0 or -errno; `why` where errno's own words would not say it. */
+static int check_passed(int fd, const char **why)
+{
+    int type, family, listens;
+    socklen_t length = sizeof(int);
+    *why = "it is not a socket";
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0)
+        return -errno;
+    *why = "it is not a stream socket; write ListenStream=";
+    if (type != SOCK_STREAM)
+        return -ESOCKTNOSUPPORT;
+    *why = "it is neither a TCP nor a unix socket";
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length) < 0 ||
+        (family != AF_INET && family != AF_INET6 && family != AF_UNIX))
+        return -EAFNOSUPPORT;
+    *why = "it does not listen; write Accept=no";
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0 || !listens)
+        return -EINVAL;
+    *why = NULL;
+    return 0;
+}
+
+/* Whether a socket that is bound to [::] takes IPv4 too. */
+static bool takes_both(int fd, const struct address *address)
+{
+    int only_v6 = 1;
+    socklen_t length = sizeof(only_v6);
+    return address->socket.any.sa_family == AF_INET6 &&
+           IN6_IS_ADDR_UNSPECIFIED(&address->socket.in6.sin6_addr) &&
+           getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, &length) == 0 && !only_v6;
+}
+
+/* Makes a passed socket what one of our own would be. */
+static int take_over(struct endpoint *endpoint, int fd)
+{
+    struct address *bound = &endpoint->bound;
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+        return -errno;
+    bound->length = sizeof(bound->socket);
+    if (getsockname(fd, &bound->socket.any, &bound->length) < 0)
+        return -errno;
+    bound->both = takes_both(fd, bound);
+    address_format(bound, endpoint->name);
+    endpoint->address = *bound;
+    endpoint->passed = true;
+    endpoint->fds[0] = fd;
+    int error = bound->socket.any.sa_family == AF_UNIX ? 0 : set_client_options(fd);
+    if (!error)
+        error = share(endpoint);
+    if (error)
+        endpoint->fds[0] = -1; /* remains the caller's */
+    return error;
+}
+
+int endpoint_adopt(int fd, unsigned count, struct endpoint **endpoint, const char **why)
+{
+    int error = check_passed(fd, why);
+    if (error)
+        return error;
+    struct endpoint *made = endpoint_new(count);
+    error = made ? take_over(made, fd) : -ENOMEM;
+    if (error) {
+        *why = strerror(-error);
         endpoint_free(made);
         return error;
     }

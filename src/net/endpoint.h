@@ -2,7 +2,8 @@
  * net/endpoint.h - one address that is listened on: the sockets, one for each worker.
  *
  * TCP sockets of one endpoint share the port by SO_REUSEPORT, and the kernel spreads the clients
- * over them; a unix endpoint is one socket under several descriptors. An endpoint outlives the
+ * over them; a unix endpoint, and one that the service manager has passed, is one socket under
+ * several descriptors. An endpoint outlives the
  * configurations that name it, so that a reload loses no connection that is waiting in its queue.
  * Made and freed by the main thread; a worker uses and closes its own descriptor only.
  */
@@ -21,6 +22,7 @@ struct endpoint {
     char name[ADDRESS_TEXT]; /* of the bound address */
     dev_t device;            /* of a unix socket's file, so that only our own is removed */
     ino_t inode;
+    bool passed; /* its queue outlives us: what we do not accept, the next process will */
     unsigned count;
     int fds[]; /* one a worker; -1 once it is closed */
 };
@@ -33,6 +35,13 @@ struct endpoint {
 __attribute__((warn_unused_result)) int endpoint_bind(const struct address *address, unsigned count,
                                                       bool beside_own, struct endpoint **endpoint,
                                                       const char **why);
+
+/*
+ * Takes over a stream socket that somebody else has made and listens on. 0, or -errno with `why`
+ * set; the descriptor is then the caller's still.
+ */
+__attribute__((warn_unused_result)) int
+endpoint_adopt(int fd, unsigned count, struct endpoint **endpoint, const char **why);
 
 /* From here on clients can connect. 0 or -errno. */
 __attribute__((warn_unused_result)) int endpoint_listen(struct endpoint *endpoint);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "config/config.h"
+#include "net/admission.h"
 
 struct listener *listener_new(struct loop *loop, struct config *config,
                               const struct listener_config *settings, struct tally *tally)
@@ -15,6 +16,7 @@ struct listener *listener_new(struct loop *loop, struct config *config,
                                   .config = config_ref(config),
                                   .settings = settings,
                                   .tally = tally,
+                                  .name = tally_name(tally),
                                   .references = 1};
     return listener;
 }

@@ -19,6 +19,7 @@ struct listener {
     struct config *config; /* a reference */
     const struct listener_config *settings;
     struct tally *tally;
+    const char *name;  /* the tally's: it outlives the configuration */
     size_t references; /* the worker's own, its acceptors, its clients */
 };
 

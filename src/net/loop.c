@@ -44,6 +44,13 @@ void loop_fini(struct loop *loop)
     loop->base = NULL;
 }
 
+bool loop_serving(const struct loop *loop, const char **listener, const char **protocol)
+{
+    *listener = atomic_load_explicit(&loop->listener, memory_order_relaxed);
+    *protocol = atomic_load_explicit(&loop->protocol, memory_order_relaxed);
+    return *listener && *protocol;
+}
+
 /* splitmix64: one addition and a mix, and every 64-bit state is a good one. */
 static uint64_t next_random(struct loop *loop)
 {

@@ -6,6 +6,8 @@
 #ifndef BANTERD_NET_LOOP_H
 #define BANTERD_NET_LOOP_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +29,10 @@ struct loop {
     void (*emptied)(struct loop *loop); /* the last of them has gone */
 
     uint64_t random; /* the state of banter_random() */
+
+    /* Whom it is serving; texts that outlive the loop. NULL between two events. */
+    _Atomic(const char *) listener;
+    _Atomic(const char *) protocol;
 
     /*
      * `in` is where reads go, and lines are handed over from there in place. `out` gathers the
@@ -50,6 +56,27 @@ void loop_fini(struct loop *loop);
 /* An event base of one thread: no locks, and nothing taken from the environment. NULL: no memory.
  */
 struct event_base *loop_base_new(void);
+
+/*
+ * Around the service of one client: notes what the thread is busy with, for a watchdog that looks
+ * from another thread. The texts must live as long as the process.
+ */
+static inline void loop_busy(struct loop *loop, const char *listener, const char *protocol)
+{
+    atomic_store_explicit(&loop->listener, listener, memory_order_relaxed);
+    atomic_store_explicit(&loop->protocol, protocol, memory_order_relaxed);
+}
+
+static inline void loop_idle(struct loop *loop)
+{
+    atomic_store_explicit(&loop->protocol, NULL, memory_order_relaxed);
+}
+
+/*
+ * What the loop is busy with; false: nothing. Any thread. Of a loop that turns, the two texts may
+ * be of different clients; of one that hangs, they are of the one that it hangs in.
+ */
+bool loop_serving(const struct loop *loop, const char **listener, const char **protocol);
 
 /* A random number from 0 to bound - 1; not for secrets. */
 uint32_t loop_random(struct loop *loop, uint32_t bound);

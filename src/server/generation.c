@@ -36,7 +36,8 @@ static struct endpoint *inherit(const struct generation *generation,
     for (size_t i = 0; before && i < before->binding_count; i++) {
         const struct binding *binding = &before->bindings[i];
         bool any_port = address->socket.any.sa_family != AF_UNIX && address_port(address) == 0;
-        if ((address_equal(&binding->endpoint->address, address) ||
+        if (!binding->endpoint->passed &&
+            (address_equal(&binding->endpoint->address, address) ||
              address_equal(&binding->endpoint->bound, address)) &&
             !generation_has(generation, binding->endpoint) &&
             (!any_port || strcmp(listener_of(before, binding)->name, listener->name) == 0))
@@ -49,23 +50,24 @@ static struct endpoint *inherit(const struct generation *generation,
 static bool replaces(const struct generation *before, const struct address *address)
 {
     for (size_t i = 0; before && i < before->binding_count; i++)
-        if (address_overlaps(&before->bindings[i].endpoint->bound, address))
+        if (!before->bindings[i].endpoint->passed &&
+            address_overlaps(&before->bindings[i].endpoint->bound, address))
             return true;
     return false;
 }
 
-static bool bind_one(struct generation *generation, const struct generation *before,
-                     size_t listener, const struct address *address, unsigned workers,
-                     struct report *report)
+static bool bind_one(const struct lineage *lineage, struct generation *generation,
+                     const struct generation *before, size_t listener,
+                     const struct address *address, struct report *report)
 {
     const struct listener_config *settings = &generation->config->listeners[listener];
     struct binding *binding = &generation->bindings[generation->binding_count];
     const char *why;
     binding->listener = listener;
     binding->endpoint = inherit(generation, before, settings, address);
-    binding->inherited = binding->endpoint != NULL;
-    if (!binding->inherited &&
-        endpoint_bind(address, workers, replaces(before, address), &binding->endpoint, &why) < 0) {
+    binding->listens = binding->endpoint != NULL;
+    if (!binding->listens && endpoint_bind(address, lineage->workers, replaces(before, address),
+                                           &binding->endpoint, &why) < 0) {
         char text[ADDRESS_TEXT];
         address_format(address, text);
         report_add(report, generation->config->path, settings->line,
@@ -76,16 +78,31 @@ static bool bind_one(struct generation *generation, const struct generation *bef
     return true;
 }
 
-static bool bind_all(struct generation *generation, const struct generation *before,
-                     unsigned workers, struct report *report)
+/* Gives the listener the sockets that were passed for it. */
+static void bind_passed(const struct passed *passed, struct generation *generation, size_t listener)
+{
+    const char *name = generation->config->listeners[listener].name;
+    for (size_t i = 0; i < passed->count; i++)
+        if (strcmp(passed->sockets[i].name, name) == 0)
+            generation->bindings[generation->binding_count++] = (struct binding){
+                .endpoint = passed->sockets[i].endpoint, .listener = listener, .listens = true};
+}
+
+static bool bind_all(const struct lineage *lineage, struct generation *generation,
+                     const struct generation *before, struct report *report)
 {
     const struct config *config = generation->config;
     bool all = true;
-    for (size_t i = 0; i < config->listener_count; i++)
-        for (size_t j = 0; j < config->listeners[i].address_count; j++)
-            if (!bind_one(generation, before, i, &config->listeners[i].addresses[j], workers,
-                          report))
+    for (size_t i = 0; i < config->listener_count; i++) {
+        const struct listener_config *listener = &config->listeners[i];
+        if (passed_count(&lineage->passed, listener->name) > 0) {
+            bind_passed(&lineage->passed, generation, i);
+            continue;
+        }
+        for (size_t j = 0; j < listener->address_count; j++)
+            if (!bind_one(lineage, generation, before, i, &listener->addresses[j], report))
                 all = false;
+    }
     return all;
 }
 
@@ -95,7 +112,7 @@ static bool listen_all(struct generation *generation, struct report *report)
     bool all = true;
     for (size_t i = 0; i < generation->binding_count; i++) {
         struct binding *binding = &generation->bindings[i];
-        int error = binding->inherited ? 0 : endpoint_listen(binding->endpoint);
+        int error = binding->listens ? 0 : endpoint_listen(binding->endpoint);
         if (error) {
             const struct listener_config *listener = listener_of(generation, binding);
             report_add(report, generation->config->path, listener->line,
@@ -118,14 +135,18 @@ static bool take_tallies(struct generation *generation, struct admission *admiss
     return true;
 }
 
-struct generation *generation_new(struct config *config, const struct generation *before,
-                                  unsigned workers, struct admission *admission,
-                                  struct report *report)
+/* No fewer bindings than the generation can have. */
+static size_t count_bindings(const struct lineage *lineage, const struct config *config)
 {
-    size_t bindings = 0;
+    size_t count = lineage->passed.count;
     for (size_t i = 0; i < config->listener_count; i++)
-        bindings += config->listeners[i].address_count;
+        count += config->listeners[i].address_count;
+    return count;
+}
 
+struct generation *generation_new(const struct lineage *lineage, struct config *config,
+                                  const struct generation *before, struct report *report)
+{
     struct generation *generation = calloc(1, sizeof(*generation));
     if (!generation) {
         report_add(report, config->path, 0, "%s", strerror(ENOMEM));
@@ -134,10 +155,11 @@ struct generation *generation_new(struct config *config, const struct generation
     generation->number = before ? before->number + 1 : 1;
     generation->config = config_ref(config);
     generation->tallies = calloc(config->listener_count, sizeof(*generation->tallies));
-    generation->bindings = calloc(bindings, sizeof(*generation->bindings));
-    if (!generation->tallies || !generation->bindings || !take_tallies(generation, admission))
+    generation->bindings = calloc(count_bindings(lineage, config), sizeof(*generation->bindings));
+    if (!generation->tallies || !generation->bindings ||
+        !take_tallies(generation, lineage->admission))
         report_add(report, config->path, 0, "%s", strerror(ENOMEM));
-    else if (bind_all(generation, before, workers, report) && listen_all(generation, report))
+    else if (bind_all(lineage, generation, before, report) && listen_all(generation, report))
         return generation;
     generation_free(generation, before);
     return NULL;
@@ -147,9 +169,11 @@ void generation_free(struct generation *generation, const struct generation *aft
 {
     if (!generation)
         return;
-    for (size_t i = 0; i < generation->binding_count; i++)
-        if (!generation_has(after, generation->bindings[i].endpoint))
-            endpoint_free(generation->bindings[i].endpoint);
+    for (size_t i = 0; i < generation->binding_count; i++) {
+        struct endpoint *endpoint = generation->bindings[i].endpoint;
+        if (!endpoint->passed && !generation_has(after, endpoint))
+            endpoint_free(endpoint);
+    }
     config_unref(generation->config);
     free(generation->tallies);
     free(generation->bindings);

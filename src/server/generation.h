@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "server/passed.h"
 #include "text/report.h"
 
 struct admission;
@@ -22,7 +23,7 @@ struct tally;
 struct binding {
     struct endpoint *endpoint;
     size_t listener; /* in config->listeners */
-    bool inherited;
+    bool listens;    /* already: inherited, or passed */
 };
 
 struct generation {
@@ -33,16 +34,26 @@ struct generation {
     size_t binding_count;
 };
 
-/*
- * Binds and listens on what `before` (may be NULL) does not have. `workers` sockets for each
- * endpoint. NULL, with the endpoint and the reason in the report, when anything fails; `before` is
- * untouched in every case. Takes a reference to the configuration.
- */
-struct generation *generation_new(struct config *config, const struct generation *before,
-                                  unsigned workers, struct admission *admission,
-                                  struct report *report);
+/* What all generations of one server share. */
+struct lineage {
+    unsigned workers; /* so many sockets has each endpoint */
+    struct admission *admission;
+    struct passed passed; /* go before the addresses of the listeners that they are named after */
+};
 
-/* Frees the generation and those of its endpoints that `after` (may be NULL) does not have. */
+/*
+ * The configuration must have a listener for each passed socket, see passed_check(). Binds and
+ * listens on what `before` (may be NULL) does not have. NULL, with the endpoint and the
+ * reason in the report, when anything fails; `before` is untouched in every case. Takes a reference
+ * to the configuration.
+ */
+struct generation *generation_new(const struct lineage *lineage, struct config *config,
+                                  const struct generation *before, struct report *report);
+
+/*
+ * Frees the generation and those of its endpoints that `after` (may be NULL) does not have. Passed
+ * ones stay with the lineage.
+ */
 void generation_free(struct generation *generation, const struct generation *after);
 
 /* Logs `listening` for each endpoint that is new, or has another listener than `before`. */

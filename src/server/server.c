@@ -15,9 +15,12 @@
 #include "net/admission.h"
 #include "net/loop.h"
 #include "ops/log.h"
+#include "ops/notify.h"
 #include "server/files.h"
 #include "server/generation.h"
 #include "server/mailbox.h"
+#include "server/status.h"
+#include "server/watchdog.h"
 #include "server/worker.h"
 
 /* After the goodbye at the end of a drain, clients have so long to take it. */
@@ -37,7 +40,10 @@ struct server {
     struct mailbox mailbox;
     struct event *signals[SIGNALS];
     struct event *timer; /* of the drain */
-    struct admission *admission;
+    struct lineage lineage;
+    struct status status;
+    struct watchdog watchdog;
+    struct watched watched; /* the main thread */
 
     struct generation *current;  /* every worker has it, or is being given it */
     struct generation *retiring; /* the one before, while a worker may still have it */
@@ -81,31 +87,39 @@ static void hand_out(struct server *server, struct generation *generation)
         worker_adopt(server->workers[i], generation);
 }
 
+/* NULL: it failed, and the report says why. */
+static struct generation *next_generation(struct server *server, struct report *report)
+{
+    struct generation *next = NULL;
+    struct config *config = config_load(server->options->path, report);
+    if (config && passed_check(&server->lineage.passed, config, report)) {
+        files_raise_limit(config, server->worker_count);
+        next = generation_new(&server->lineage, config, server->current, report);
+    }
+    config_unref(config);
+    return next;
+}
+
 static void reload(struct server *server)
 {
     struct report report = {0};
-    struct generation *next = NULL;
-    struct config *config = config_load(server->options->path, &report);
-    if (config) {
-        files_raise_limit(config, server->worker_count);
-        next = generation_new(config, server->current, server->worker_count, server->admission,
-                              &report);
-    }
+    status_reloading(&server->status);
+    struct generation *next = next_generation(server, &report);
     if (!next) {
         log_report(&report);
         log_event(LOG_ERROR, "reload-failed", log_number("errors", report.count),
                   log_number("generation", server->current->number));
+        status_reload_failed(&server->status, &report);
     } else {
-        if (config->workers != server->current->config->workers)
+        if (next->config->workers != server->current->config->workers)
             log_event(LOG_WARNING, "reload-ignored", log_text("option", "workers"),
                       log_number("running", server->worker_count));
         hand_out(server, next);
     }
-    config_unref(config);
     report_fini(&report);
 }
 
-static void announce(const struct server *server)
+static void announce(struct server *server)
 {
     const struct generation *generation = server->current;
     generation_announce(generation, server->retiring);
@@ -114,6 +128,7 @@ static void announce(const struct server *server)
                   log_number("workers", server->worker_count));
     else
         log_event(LOG_NOTICE, "reloaded", log_number("generation", generation->number));
+    status_ready(&server->status, generation);
 }
 
 static void on_adopted(void *owner)
@@ -169,7 +184,9 @@ static void drain(struct server *server)
     int64_t timeout = server->current->config->drain_timeout;
     server->state = SERVER_DRAINING;
     server->occupied = server->worker_count;
-    log_event(LOG_NOTICE, "draining", log_number("clients", admission_clients(server->admission)));
+    log_event(LOG_NOTICE, "draining",
+              log_number("clients", admission_clients(server->lineage.admission)));
+    status_draining(&server->status);
     generation_unlink(server->current, NULL); /* while its sockets are still open */
     for_each_worker(server, worker_drain);
     if (timeout > 0)
@@ -224,11 +241,6 @@ static void set_mask(int how)
     (void)pthread_sigmask(how, &set, NULL); /* fails for a wrong `how` alone */
 }
 
-void server_block_signals(void)
-{
-    set_mask(SIG_BLOCK);
-}
-
 static bool watch_signals(struct server *server)
 {
     for (size_t i = 0; i < SIGNALS; i++) {
@@ -256,6 +268,14 @@ static void on_libevent_fatal(int error)
     _exit(EX_OSERR);
 }
 
+/* The one thing that a protocol may hang the main thread in. On the watchdog's thread. */
+static bool get_duty(void *owner, struct duty *duty)
+{
+    (void)owner;
+    return config_configuring(duty->listener, duty->protocol);
+}
+
+/* The main thread's own things, before it is known what is to be served. */
 static int init(struct server *server)
 {
     event_set_log_callback(on_libevent_log);
@@ -263,13 +283,19 @@ static int init(struct server *server)
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         return -errno;
     server->base = loop_base_new();
-    server->admission = admission_new();
-    if (!server->base || !server->admission)
+    server->lineage.admission = admission_new();
+    if (!server->base || !server->lineage.admission)
         return -ENOMEM;
     server->timer = evtimer_new(server->base, on_timer, server);
     if (!server->timer || !watch_signals(server))
         return -ENOMEM;
-    return mailbox_init(&server->mailbox, server->base);
+    int error = mailbox_init(&server->mailbox, server->base);
+    if (!error)
+        error = status_start(&server->status, server->base, server->lineage.admission,
+                             &server->watchdog);
+    if (!error)
+        watchdog_introduce(&server->watchdog, &server->watched, &server->mailbox);
+    return error;
 }
 
 /* One a CPU that this process may run on, unless the configuration knows better. */
@@ -291,7 +317,7 @@ static int start_workers(struct server *server, unsigned count)
     if (!server->workers)
         return -ENOMEM;
     for (unsigned i = 0; i < count; i++) {
-        struct worker *worker = worker_new(i, server->admission, &reports);
+        struct worker *worker = worker_new(i, server->lineage.admission, &reports);
         if (!worker)
             return -errno;
         int error = worker_start(worker);
@@ -300,8 +326,22 @@ static int start_workers(struct server *server, unsigned count)
             return error;
         }
         server->workers[server->worker_count++] = worker;
+        watchdog_watch(&server->watchdog, worker_watched(worker));
     }
     return 0;
+}
+
+/* Its memory and its sockets are in use for ever; there is nothing left to tidy. */
+__attribute__((noreturn)) static void abandon(struct server *server, unsigned worker, int error)
+{
+    struct duty duty = {.listener = "", .protocol = ""};
+    const struct watched *watched = worker_watched(server->workers[worker]);
+    (void)watched->duty(watched->owner, &duty);
+    log_event(LOG_ERROR, "worker-stuck", log_number("worker", worker),
+              log_text("listener", duty.listener), log_text("protocol", duty.protocol),
+              log_text("error", strerror(-error)));
+    log_stop();
+    _exit(EXIT_FAILURE);
 }
 
 /* Waits for the workers, which have been told to stop. */
@@ -309,13 +349,8 @@ static void join_workers(struct server *server)
 {
     for (unsigned i = 0; i < server->worker_count; i++) {
         int error = worker_join(server->workers[i], JOIN_PATIENCE);
-        if (error) {
-            /* Its memory and its sockets are in use for ever; there is nothing left to tidy. */
-            log_event(LOG_ERROR, "worker-stuck", log_number("worker", i),
-                      log_text("error", strerror(-error)));
-            log_stop();
-            _exit(EXIT_FAILURE);
-        }
+        if (error)
+            abandon(server, i, error);
     }
     /* Not before all have ended: reports of one may be in the mailbox that another posts to. */
     for_each_worker(server, worker_free);
@@ -323,12 +358,15 @@ static void join_workers(struct server *server)
 
 static void fini(struct server *server)
 {
-    server_block_signals(); /* without their events they would kill */
+    set_mask(SIG_BLOCK); /* without their events they would kill */
+    watchdog_stop(&server->watchdog);
+    status_stop(&server->status);
     join_workers(server);
     free(server->workers);
     generation_free(server->retiring, server->current);
     generation_free(server->current, NULL);
-    admission_free(server->admission);
+    passed_free(&server->lineage.passed);
+    admission_free(server->lineage.admission);
     mailbox_fini(&server->mailbox);
     for (size_t i = 0; i < SIGNALS; i++)
         if (server->signals[i])
@@ -339,51 +377,88 @@ static void fini(struct server *server)
         event_base_free(server->base);
 }
 
-static int start(struct server *server, struct config *config, struct report *report)
+/* What does not wait for the configuration, and would see it hang. 0 or -errno. */
+static int start_watching(struct server *server)
 {
-    unsigned workers = count_workers(config);
-    int error = init(server);
-    if (error) {
-        report_add(report, "banterd", 0, "cannot start: %s", strerror(-error));
-        return -1;
-    }
+    notify_start();
+    int error = log_start();
+    if (!error)
+        error = watchdog_start(&server->watchdog);
+    server->watched = (struct watched){.thread = "main", .duty = get_duty, .owner = server};
+    if (!error)
+        watchdog_watch(&server->watchdog, &server->watched);
+    return error;
+}
+
+/* The sockets, and the workers. 0 or the exit status. */
+static int serve(struct server *server, struct config *config, struct report *report)
+{
+    struct lineage *lineage = &server->lineage;
+    lineage->workers = count_workers(config);
     apply_log_level(server, config);
-    files_raise_limit(config, workers);
-    struct generation *first = generation_new(config, NULL, workers, server->admission, report);
+    files_raise_limit(config, lineage->workers);
+    if (!passed_adopt(&lineage->passed, lineage->workers, report) ||
+        !passed_check(&lineage->passed, config, report))
+        return EX_CONFIG;
+    struct generation *first = generation_new(lineage, config, NULL, report);
     if (!first)
-        return -1;
+        return EX_OSERR;
     server->current = first;
-    error = start_workers(server, workers);
+    int error = start_workers(server, lineage->workers);
     if (error) {
         report_add(report, "banterd", 0, "cannot start a worker: %s", strerror(-error));
         for_each_worker(server, worker_stop);
-        return -1;
+        return EX_OSERR;
     }
     server->current = NULL;
     hand_out(server, first);
     return 0;
 }
 
-int server_run(struct config *config, const struct server_options *options)
+/* 0 or the exit status. */
+static int start(struct server *server, struct report *report)
+{
+    /* Before anything is opened, and may pass for a descriptor that was handed down. */
+    if (!passed_take(&server->lineage.passed, report))
+        return EX_CONFIG;
+    struct config *config = NULL;
+    int status = EX_OSERR;
+    int error = start_watching(server);
+    if (!error) {
+        config = config_load(server->options->path, report);
+        error = config ? init(server) : 0;
+    }
+    if (error)
+        report_add(report, "banterd", 0, "cannot start: %s", strerror(-error));
+    else
+        status = config ? serve(server, config, report) : EX_CONFIG;
+    config_unref(config);
+    return status;
+}
+
+static void log_failed_start(struct report *report)
+{
+    const char *message;
+    for (size_t i = 0; (message = report_message(report, i)); i++)
+        log_plain(LOG_ERROR, message);
+    status_start_failed(report);
+}
+
+int server_run(const struct server_options *options)
 {
     struct server server = {.options = options, .mailbox.bell = -1};
     struct report report = {0};
-    int status = EX_OSERR;
-    int error = log_start();
-    if (error)
-        report_add(&report, "banterd", 0, "cannot start the log: %s", strerror(-error));
-    else if (start(&server, config, &report) == 0) {
+    set_mask(SIG_BLOCK); /* from here on a HUP is a reload, if a late one, and not the end */
+    int status = start(&server, &report);
+    if (status == 0)
         (void)event_base_dispatch(server.base);
-        status = 0;
-    }
-    const char *message;
-    for (size_t i = 0; (message = report_message(&report, i)); i++)
-        log_plain(LOG_ERROR, message);
+    else
+        log_failed_start(&report);
     report_fini(&report);
     fini(&server);
-    config_unref(config);
     if (status == 0)
         log_event(LOG_NOTICE, "stopped", log_number("clients", 0));
     log_stop();
+    notify_stop();
     return status;
 }

@@ -6,8 +6,6 @@
 #ifndef BANTERD_SERVER_SERVER_H
 #define BANTERD_SERVER_SERVER_H
 
-struct config;
-
 /* What the command line has said, and no configuration overrules. */
 struct server_options {
     const char *path; /* of the configuration, to read it again */
@@ -15,16 +13,10 @@ struct server_options {
 };
 
 /*
- * Lets the signals that the server listens to wait until it does. To be called before the
- * configuration is read, so that a HUP that comes early means a reload, and not the end.
+ * Serves until told to stop. Returns the exit status: 0; or, for a start that failed and said why,
+ * EX_CONFIG when the configuration is bad, or does not go with the sockets that were passed, and
+ * EX_OSERR when the system refused something.
  */
-void server_block_signals(void);
-
-/*
- * Serves until told to stop. Takes over the reference to the first configuration. Returns the exit
- * status: 0, or EX_OSERR when the system refused something at start-up, which has been reported.
- */
-__attribute__((warn_unused_result)) int server_run(struct config *config,
-                                                   const struct server_options *options);
+__attribute__((warn_unused_result)) int server_run(const struct server_options *options);
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -17,6 +18,7 @@
 #include "ops/log.h"
 #include "ops/thread.h"
 #include "server/generation.h"
+#include "server/watchdog.h"
 
 /* When memory is short, a new generation is tried again after so long. */
 #define ADOPT_RETRY_MS 100
@@ -40,6 +42,9 @@ struct worker {
 
     struct letter adopt, drain, dismiss, stop; /* orders */
     struct letter adopted, emptied;            /* reports */
+
+    char name[24];
+    struct watched watched;
 };
 
 /* --- a generation -------------------------------------------------------------------------- */
@@ -236,6 +241,25 @@ void worker_stop(struct worker *worker)
     mailbox_post(&worker->mailbox, &worker->stop);
 }
 
+/* --- under watch --------------------------------------------------------------------------- */
+
+/* On the watchdog's thread. */
+static bool get_duty(void *owner, struct duty *duty)
+{
+    const struct worker *worker = owner;
+    const char *listener, *protocol;
+    if (!loop_serving(&worker->loop, &listener, &protocol))
+        return false;
+    snprintf(duty->listener, sizeof(duty->listener), "%s", listener);
+    snprintf(duty->protocol, sizeof(duty->protocol), "%s", protocol);
+    return true;
+}
+
+struct watched *worker_watched(struct worker *worker)
+{
+    return &worker->watched;
+}
+
 /* --- life-cycle ---------------------------------------------------------------------------- */
 
 struct worker *worker_new(unsigned number, struct admission *admission,
@@ -255,6 +279,9 @@ struct worker *worker_new(unsigned number, struct admission *admission,
     worker->adopted = (struct letter){.deliver = reports->adopted, .owner = reports->owner};
     worker->emptied = (struct letter){.deliver = reports->emptied, .owner = reports->owner};
     worker->loop.emptied = on_emptied;
+    snprintf(worker->name, sizeof(worker->name), "worker-%u", number);
+    worker->watched = (struct watched){
+        .thread = worker->name, .mailbox = &worker->mailbox, .duty = get_duty, .owner = worker};
     worker->mailbox.bell = -1;
 
     int error = loop_init(&worker->loop, admission, client_on_deadline);

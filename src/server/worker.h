@@ -12,6 +12,7 @@
 
 struct admission;
 struct generation;
+struct watched;
 struct worker;
 
 /* Where a worker reports to. The functions run on the thread that reads the mailbox. */
@@ -32,6 +33,9 @@ void worker_free(struct worker *worker);
 
 /* Starts the thread, with all signals blocked. 0 or -errno. */
 __attribute__((warn_unused_result)) int worker_start(struct worker *worker);
+
+/* For the watchdog: what it asks the worker, and what the worker is busy with. */
+struct watched *worker_watched(struct worker *worker);
 
 /* Order: work by this generation from now on. Reported as adopted; until then both must live. */
 void worker_adopt(struct worker *worker, const struct generation *generation);

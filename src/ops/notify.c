@@ -1,0 +1,158 @@
+/* ops/notify.c - see notify.h. All state is set at the start, and only read later. */
+#include "ops/notify.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "ops/log.h"
+#include "text/quantity.h"
+
+/* A service manager that does not read for so many seconds is not waited for. */
+#define PATIENCE 5
+
+/* A year, in microseconds; what is beyond is a mistake. */
+#define LONGEST_WATCHDOG (INT64_C(365) * 24 * 60 * 60 * 1000000)
+
+static struct {
+    int fd; /* -1: nobody listens */
+    struct sockaddr_un address;
+    socklen_t length;
+    uint64_t watchdog;
+} manager = {.fd = -1};
+
+static atomic_bool failing; /* and logged as such */
+
+static void log_failure(const char *why)
+{
+    if (!atomic_exchange(&failing, true))
+        log_event(LOG_WARNING, "notify-failed", log_text("error", why));
+}
+
+/* A path, or `@` and an abstract name. 0 or -errno. */
+static int parse_address(const char *name)
+{
+    size_t length = strlen(name);
+    if ((*name != '/' && *name != '@') || length < 2)
+        return -EAFNOSUPPORT;
+    if (*name == '/')
+        length++; /* a path has its NUL, an abstract name has none */
+    if (length > sizeof(manager.address.sun_path))
+        return -ENAMETOOLONG;
+    manager.address.sun_family = AF_UNIX;
+    memcpy(manager.address.sun_path, name, length);
+    if (*name == '@')
+        manager.address.sun_path[0] = '\0';
+    manager.length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+    return 0;
+}
+
+static int open_socket(void)
+{
+    const struct timeval patience = {.tv_sec = PATIENCE};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0) {
+        int error = -errno;
+        close(fd);
+        return error;
+    }
+    manager.fd = fd;
+    return 0;
+}
+
+/* sd_watchdog_enabled(3): the time counts if it is meant for this process, or for none by name. */
+static bool parse_watchdog(const char *usec, const char *pid)
+{
+    int64_t time, process;
+    if (!usec)
+        return true;
+    if (number_parse(usec, &time) != 0 || time == 0 || time > LONGEST_WATCHDOG)
+        return false;
+    if (pid && number_parse(pid, &process) != 0)
+        return false;
+    if (!pid || process == getpid())
+        manager.watchdog = (uint64_t)time;
+    return true;
+}
+
+void notify_start(void)
+{
+    const char *name = getenv("NOTIFY_SOCKET");
+    if (name && *name) {
+        int error = parse_address(name);
+        if (!error)
+            error = open_socket();
+        if (error)
+            log_event(LOG_WARNING, "notify-failed", log_text("socket", name),
+                      log_text("error", strerror(-error)));
+    }
+    const char *usec = getenv("WATCHDOG_USEC");
+    if (!parse_watchdog(usec, getenv("WATCHDOG_PID")))
+        log_event(LOG_WARNING, "notify-failed", log_text("watchdog", usec),
+                  log_text("error", "WATCHDOG_USEC or WATCHDOG_PID is no such number"));
+    unsetenv("NOTIFY_SOCKET");
+    unsetenv("WATCHDOG_USEC");
+    unsetenv("WATCHDOG_PID");
+}
+
+void notify_stop(void)
+{
+    if (manager.fd >= 0)
+        close(manager.fd);
+    manager.fd = -1;
+}
+
+bool notify_enabled(void)
+{
+    return manager.fd >= 0;
+}
+
+uint64_t notify_watchdog(void)
+{
+    return notify_enabled() ? manager.watchdog : 0;
+}
+
+void notify_send(const char *format, ...)
+{
+    char message[NOTIFY_MESSAGE];
+    va_list arguments;
+    ssize_t sent;
+    if (!notify_enabled())
+        return;
+    va_start(arguments, format);
+    int length = vsnprintf(message, sizeof(message), format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        return;
+    if ((size_t)length >= sizeof(message))
+        length = (int)sizeof(message) - 1;
+    do
+        sent = sendto(manager.fd, message, (size_t)length, MSG_NOSIGNAL,
+                      (const struct sockaddr *)&manager.address, manager.length);
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0)
+        log_failure(strerror(errno));
+    else
+        atomic_store(&failing, false);
+}
+
+void notify_clean(char *text)
+{
+    bool is_utf8 = mbstowcs(NULL, text, 0) != (size_t)-1;
+    for (; *text; text++) {
+        unsigned char byte = (unsigned char)*text;
+        if (byte < ' ' || byte == 0x7f)
+            *text = ' ';
+        else if (byte >= 0x80 && !is_utf8)
+            *text = '?';
+    }
+}
