@@ -7,7 +7,8 @@ PREFIX     ?= /usr/local
 SBINDIR    ?= $(PREFIX)/sbin
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
-MANDIR     ?= $(PREFIX)/share/man
+DATADIR    ?= $(PREFIX)/share
+MANDIR     ?= $(DATADIR)/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 
@@ -26,7 +27,8 @@ SOURCES   := main $(SERVER:%=server/%) $(NET:%=net/%) $(OPS:%=ops/%) $(CONFIG:%=
 UNIT      := main splits test_line test_telnet test_address test_config test_quantity \
              test_suggest test_report test_arena test_admission test_deadlines
 MANUALS   := banterd.8 banterd.ini.5 banter-protocol.3
-UNITS     := banterd.service banterd@.service
+SERVICES  := banterd.service banterd@.service
+SOCKETS   := banterd-echo.socket banterd-knock-knock.socket
 
 # SAN=address (undefined comes with it), undefined or thread builds in a directory of its own.
 OUT.address        := build/asan
@@ -60,10 +62,14 @@ CHECK         = $(shell pkg-config --libs check)
 # readable as they stand; other files have @NAME@.
 PATHS     := -DSYSCONFDIR='"$(SYSCONFDIR)"' -DPROTOCOL_DIR='"$(LIBDIR)/banterd"' \
              -DBANTERD_VERSION='"$(VERSION)"'
+# Lines of the units that begin with #254 are for a systemd of that version.
+SYSTEMD   ?= $(shell systemctl --version 2>/dev/null | sed -n 's/^systemd \([0-9]*\).*/\1/p')
+IS_NEW    := $(shell [ 0$(SYSTEMD) -lt 254 ] || echo yes)
 SET_PATHS := sed -e 's|/usr/local/etc/|$(SYSCONFDIR)/|g' -e 's|/usr/local/lib/|$(LIBDIR)/|g' \
              -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
              -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' -e 's|@SBINDIR@|$(SBINDIR)|g' \
-             -e 's|@VERSION@|$(VERSION)|g'
+             -e 's|/usr/local/share/|$(DATADIR)/|g' -e 's|@VERSION@|$(VERSION)|g' \
+             $(if $(IS_NEW),-e 's|^\#254 ||')
 
 Q   := $(if $(V),,@)
 say  = $(if $(V),,@printf '  %-3s %s\n' $(1))
@@ -187,19 +193,22 @@ list-sources:
 
 # ---- Install
 
-FILLED_IN     := $(UNITS) $(MANUALS) banter.pc
+FILLED_IN     := $(SERVICES) $(MANUALS) banter.pc
 CONFIGURATION := $(notdir $(wildcard conf/*))
 TO_CONFIG      = $(DESTDIR)$(SYSCONFDIR)/banterd
 TO_PROTOCOLS   = $(DESTDIR)$(LIBDIR)/banterd
 TO_HEADERS     = $(DESTDIR)$(INCLUDEDIR)/banter
 TO_PKGCONFIG   = $(DESTDIR)$(LIBDIR)/pkgconfig
+TO_UNITS       = $(DESTDIR)$(UNITDIR)
+TO_DATA        = $(DESTDIR)$(DATADIR)/banterd
 
 install: all $(FILLED_IN:%=$(OUT)/%) ## install below PREFIX (DESTDIR, SYSCONFDIR, …)
 	install -D -m 755 $(OUT)/banterd $(DESTDIR)$(SBINDIR)/banterd
 	install -D -m 644 -t $(TO_PROTOCOLS) $(LOADABLE)
 	install -D -m 644 -t $(TO_HEADERS) src/banter/protocol.h
 	install -D -m 644 -t $(TO_PKGCONFIG) $(OUT)/banter.pc
-	install -D -m 644 -t $(DESTDIR)$(UNITDIR) $(UNITS:%=$(OUT)/%)
+	install -D -m 644 -t $(TO_UNITS) $(SERVICES:%=$(OUT)/%) $(SOCKETS:%=systemd/%)
+	install -D -m 644 -t $(TO_DATA) systemd/activated.conf
 	@for page in $(MANUALS); do \
 	    install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${page##*.} $(OUT)/$$page || exit; \
 	done
@@ -214,14 +223,14 @@ install: all $(FILLED_IN:%=$(OUT)/%) ## install below PREFIX (DESTDIR, SYSCONFDI
 uninstall: ## remove what install put there, but no configuration that was edited
 	rm -f $(DESTDIR)$(SBINDIR)/banterd $(addprefix $(TO_PROTOCOLS)/,$(notdir $(LOADABLE)))
 	rm -f $(TO_HEADERS)/protocol.h $(TO_PKGCONFIG)/banter.pc
-	rm -f $(UNITS:%=$(DESTDIR)$(UNITDIR)/%)
+	rm -f $(addprefix $(TO_UNITS)/,$(SERVICES) $(SOCKETS)) $(TO_DATA)/activated.conf
 	rm -f $(foreach page,$(MANUALS),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page))
 	@for file in $(CONFIGURATION); do \
 	    if cmp -s conf/$$file $(TO_CONFIG)/$$file; then rm $(TO_CONFIG)/$$file; \
 	    elif [ -e $(TO_CONFIG)/$$file ]; then echo "kept $(TO_CONFIG)/$$file: it was edited"; \
 	    fi; \
 	done
-	@for directory in $(TO_CONFIG) $(TO_PROTOCOLS) $(TO_HEADERS); do \
+	@for directory in $(TO_CONFIG) $(TO_PROTOCOLS) $(TO_HEADERS) $(TO_DATA); do \
 	    [ ! -d $$directory ] || rmdir --ignore-fail-on-non-empty $$directory || exit; \
 	done
 
