@@ -30,9 +30,11 @@
 static const char *resolve(const struct reader *reader, const char *name, const char *path,
                            unsigned line)
 {
-    const char *absolute = file_beside(reader->path, path, reader->arena);
-    const char *why = !absolute ? strerror(errno) : ini_refuses(name, absolute);
+    const char *why;
+    const char *absolute = file_beside(reader->path, path, reader->arena, &why);
 
+    if (absolute)
+        why = ini_refuses(name, absolute);
     if (!why)
         return absolute;
     refuse(reader, line, "%s = %s: %s", name, path, why);

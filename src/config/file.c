@@ -18,7 +18,8 @@
 
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
-#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+/* What a path of a credential begins with, as in a unit file. */
+#define CREDENTIALS "%d/"
 
 static int refuse(int error, const char *reason, const char **why)
 {
@@ -190,13 +191,25 @@ static const char *absolute(const char *path, struct arena *arena)
     return joined;
 }
 
-const char *file_beside(const char *beside, const char *path, struct arena *arena)
+const char *file_beside(const char *beside, const char *path, struct arena *arena, const char **why)
 {
     const char *slash = strrchr(beside, '/');
+    const char *credentials = getenv("CREDENTIALS_DIRECTORY");
+    size_t length = strlen(CREDENTIALS);
 
-    while (strncmp(path, "./", 2) == 0)
-        path += 2;
-    if (*path != '/' && slash)
-        path = join(beside, (size_t)(slash - beside) + 1, path, arena);
-    return !path ? NULL : absolute(path, arena);
+    errno = ENOMEM;
+    if (strncmp(path, CREDENTIALS, length) == 0) {
+        *why = "CREDENTIALS_DIRECTORY is not set, as it is in a service with LoadCredential=";
+        if (!credentials || *credentials != '/')
+            return NULL;
+        path = join(credentials, strlen(credentials), path + length, arena);
+    } else {
+        while (strncmp(path, "./", 2) == 0)
+            path += 2;
+        if (*path != '/' && slash)
+            path = join(beside, (size_t)(slash - beside) + 1, path, arena);
+    }
+    path = path ? absolute(path, arena) : NULL;
+    *why = path ? NULL : strerror(errno);
+    return path;
 }

@@ -266,9 +266,9 @@ static void set_file(const struct setting *setting, struct banter_file *member)
         refuse(setting, "names no file");
         return;
     }
-    path = file_beside(setting->source->file, setting->text, setting->arena);
+    path = file_beside(setting->source->file, setting->text, setting->arena, &why);
     if (!path) {
-        refuse(setting, strerror(errno));
+        refuse(setting, why);
         return;
     }
     why = ini_refuses(setting->option->name, path);

@@ -150,18 +150,38 @@ START_TEST(paths_start_beside_the_file_that_names_them)
 {
     char *directory = getcwd(NULL, 0);
     char expected[4096];
+    const char *why;
 
     ck_assert_ptr_nonnull(directory);
-    ck_assert_str_eq(file_beside("/etc/b/b.ini", "/srv/jokes", arena), "/srv/jokes");
-    ck_assert_str_eq(file_beside("/etc/b/b.ini", "jokes", arena), "/etc/b/jokes");
-    ck_assert_str_eq(file_beside("/etc/b/b.ini", "././jokes", arena), "/etc/b/jokes");
-    ck_assert_str_eq(file_beside("/etc/b/b.ini", "../jokes", arena), "/etc/b/../jokes");
-    ck_assert_str_eq(file_beside("/b.ini", "jokes", arena), "/jokes");
+    ck_assert_str_eq(file_beside("/etc/b/b.ini", "/srv/jokes", arena, &why), "/srv/jokes");
+    ck_assert_str_eq(file_beside("/etc/b/b.ini", "jokes", arena, &why), "/etc/b/jokes");
+    ck_assert_str_eq(file_beside("/etc/b/b.ini", "././jokes", arena, &why), "/etc/b/jokes");
+    ck_assert_str_eq(file_beside("/etc/b/b.ini", "../jokes", arena, &why), "/etc/b/../jokes");
+    ck_assert_str_eq(file_beside("/b.ini", "jokes", arena, &why), "/jokes");
     snprintf(expected, sizeof(expected), "%s/conf/jokes", directory);
-    ck_assert_str_eq(file_beside("conf/b.ini", "jokes", arena), expected);
+    ck_assert_str_eq(file_beside("conf/b.ini", "jokes", arena, &why), expected);
     snprintf(expected, sizeof(expected), "%s/jokes", directory);
-    ck_assert_str_eq(file_beside("b.ini", "jokes", arena), expected);
+    ck_assert_str_eq(file_beside("b.ini", "jokes", arena, &why), expected);
     free(directory);
+}
+END_TEST
+
+START_TEST(percent_d_is_the_directory_of_credentials)
+{
+    const char *why = NULL;
+
+    ck_assert_int_eq(setenv("CREDENTIALS_DIRECTORY", "/run/credentials/b.service", 1), 0);
+    ck_assert_str_eq(file_beside("/etc/b.ini", "%d/jokes", arena, &why),
+                     "/run/credentials/b.service/jokes");
+    ck_assert_ptr_null(why);
+    ck_assert_str_eq(file_beside("/etc/b.ini", "%dx", arena, &why), "/etc/%dx");
+    ck_assert_str_eq(file_beside("/etc/b.ini", "x/%d/y", arena, &why), "/etc/x/%d/y");
+    ck_assert_int_eq(setenv("CREDENTIALS_DIRECTORY", "relative", 1), 0);
+    ck_assert_ptr_null(file_beside("/etc/b.ini", "%d/jokes", arena, &why));
+    ck_assert_int_eq(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+    ck_assert_ptr_null(file_beside("/etc/b.ini", "%d/jokes", arena, &why));
+    ck_assert_str_eq(
+        why, "CREDENTIALS_DIRECTORY is not set, as it is in a service with LoadCredential=");
 }
 END_TEST
 
@@ -574,6 +594,7 @@ Suite *config_suite(void)
                                   a_file_that_is_refused_changes_nothing,
                                   a_text_is_utf8_without_control_characters,
                                   paths_start_beside_the_file_that_names_them,
+                                  percent_d_is_the_directory_of_credentials,
                                   lines_of_a_file,
                                   an_option_that_names_no_file_has_no_lines,
                                   NULL};
