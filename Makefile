@@ -170,6 +170,10 @@ check-docs: | check-tools
 check-exports: $(OUT)/banterd
 	tests/install/exports $(OUT)/banterd
 
+check-systemd: | check-tools ## boot a systemd, install into it, and try the service (as root)
+	@$(MAKE) --no-print-directory OUT=build/systemd PREFIX=/usr all
+	tests/systemd/run
+
 check-asan: | build-tools ## run the unit and daemon tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory SAN=address check-unit
 	@$(MAKE) --no-print-directory SAN=address check-e2e
@@ -251,5 +255,5 @@ help: ## name the targets
 
 .DELETE_ON_ERROR:
 .PHONY: all run clean deps check-deps build-tools check-tools lint-tools check check-unit \
-        check-e2e check-install check-docs check-exports check-asan check-tsan check-compilers \
-        lint format list-sources install uninstall help always
+        check-e2e check-install check-docs check-exports check-systemd check-asan check-tsan \
+        check-compilers lint format list-sources install uninstall help always
