@@ -334,12 +334,15 @@ static int start_workers(struct server *server, unsigned count)
 /* Its memory and its sockets are in use for ever; there is nothing left to tidy. */
 __attribute__((noreturn)) static void abandon(struct server *server, unsigned worker, int error)
 {
-    struct duty duty = {.listener = "", .protocol = ""};
+    struct duty duty;
     const struct watched *watched = worker_watched(server->workers[worker]);
-    (void)watched->duty(watched->owner, &duty);
-    log_event(LOG_ERROR, "worker-stuck", log_number("worker", worker),
-              log_text("listener", duty.listener), log_text("protocol", duty.protocol),
-              log_text("error", strerror(-error)));
+    if (watched->duty(watched->owner, &duty))
+        log_event(LOG_ERROR, "worker-stuck", log_number("worker", worker),
+                  log_text("listener", duty.listener), log_text("protocol", duty.protocol),
+                  log_text("error", strerror(-error)));
+    else
+        log_event(LOG_ERROR, "worker-stuck", log_number("worker", worker),
+                  log_text("error", strerror(-error)));
     log_stop();
     _exit(EXIT_FAILURE);
 }
