@@ -1,6 +1,7 @@
 """Runs the real daemon for a test: its configuration, its log as events, its process figures."""
 
 import dataclasses
+import fcntl
 import os
 import pathlib
 import re
@@ -8,6 +9,7 @@ import resource
 import shlex
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -69,6 +71,18 @@ def eventually(condition, what):
         pause.wait(0.005)
 
 
+# Puts descriptors where a service manager passes them, names this process, and becomes banterd.
+PASS = """
+import os, sys
+count = int(sys.argv[1])
+for at, fd in enumerate(map(int, sys.argv[2:2 + count])):
+    os.dup2(fd, 3 + at)
+    os.close(fd)
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.execv(sys.argv[2 + count], sys.argv[2 + count:])
+"""
+
+
 def run(*arguments, stdout=subprocess.PIPE):
     """Runs banterd to its end; for what answers at once."""
     return subprocess.run(
@@ -82,7 +96,7 @@ class Daemon:
     """A banterd with a directory of its own, which holds its configuration and its files."""
 
     def __init__(self, config, *, files=None, arguments=(), environment=None, open_files=None,
-                 before_exec=None):
+                 before_exec=None, passed=()):
         self.holder = tempfile.TemporaryDirectory(prefix="banterd-")
         self.directory = pathlib.Path(self.holder.name)
         self.config = self.directory / "banterd.ini"
@@ -93,6 +107,7 @@ class Daemon:
         self.environment = environment or {}
         self.open_files = open_files
         self.before_exec = before_exec      # called in the new process, before it is banterd
+        self.passed = passed                # sockets, or descriptors, to begin with number 3
         self.lines = []
         self.events = []
         self.changed = threading.Condition()
@@ -118,12 +133,19 @@ class Daemon:
         if journal:
             pipe = os.fstat(log)
             environment["JOURNAL_STREAM"] = f"{pipe.st_dev}:{pipe.st_ino}"
+        command = [*WRAPPER, str(BINARY), "-c", str(self.config), *self.arguments]
+        # Above all numbers that they may be moved to.
+        fds = [fcntl.fcntl(passed, fcntl.F_DUPFD, 64) for passed in self.passed]
+        if fds:
+            command = [sys.executable, "-IS", "-c", PASS, str(len(fds)), *map(str, fds), *command]
+            environment.setdefault("LISTEN_FDS", str(len(fds)))
         self.process = subprocess.Popen(
-            [*WRAPPER, str(BINARY), "-c", str(self.config), *self.arguments],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, cwd="/",
-            env=environment, preexec_fn=self._prepare_process if prepared else None,
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, cwd="/",
+            env=environment, pass_fds=fds,
+            preexec_fn=self._prepare_process if prepared else None,
         )
-        os.close(log)
+        for fd in (log, *fds):
+            os.close(fd)
 
     def _prepare_process(self):
         if self.open_files:

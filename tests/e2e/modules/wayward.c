@@ -1,0 +1,85 @@
+/*
+ * wayward.c - a protocol for the tests of the watchdog and of signals. In the callback that its
+ * option `where` names it opens the fifo `until`, and so hangs until a test opens the other end.
+ * Being configured, it sends its own process the signal `raise`.
+ */
+#include <banter/protocol.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct settings {
+    const char *where;
+    const char *until;
+    int64_t number;
+};
+
+static void visit(const struct settings *settings, const char *where)
+{
+    int fd;
+
+    if (strcmp(settings->where, where) != 0)
+        return;
+    fd = open(settings->until, O_RDONLY);
+    if (fd >= 0)
+        close(fd);
+}
+
+static void wayward_configure(struct banter_setup *setup, void *memory)
+{
+    static const char *const taken[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID",
+                                        "LISTEN_PID",    "LISTEN_FDS",    "LISTEN_FDNAMES"};
+    const struct settings *settings = memory;
+
+    for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+        if (getenv(taken[i]))
+            banter_complain(setup, NULL, 0, "%s is in the environment", taken[i]);
+    if (settings->number > 0)
+        (void)kill(getpid(), (int)settings->number);
+    visit(settings, "configure");
+}
+
+static void wayward_open(struct banter_client *client, void *session)
+{
+    (void)session;
+    visit(banter_settings(client), "open");
+}
+
+static void wayward_line(struct banter_client *client, void *session, const char *line,
+                         size_t length)
+{
+    (void)session;
+    (void)length;
+    visit(banter_settings(client), "line");
+    banter_say(client, line);
+}
+
+static void wayward_close(struct banter_client *client, void *session, enum banter_reason reason)
+{
+    (void)session;
+    (void)reason;
+    visit(banter_settings(client), "close");
+}
+
+static const struct banter_option options[] = {
+    {"where", BANTER_STRING, offsetof(struct settings, where), "nowhere", 0, 0, NULL, "hangs here"},
+    {"until", BANTER_STRING, offsetof(struct settings, until), "", 0, 0, NULL, "a fifo"},
+    {"raise", BANTER_NUMBER, offsetof(struct settings, number), "0", 0, 64, NULL, "a signal"},
+};
+
+BANTER_PROTOCOL(wayward) = {
+    BANTER_ABI,
+    .name = "wayward",
+    .summary = "hangs where it is told to",
+    .options = options,
+    .option_count = sizeof(options) / sizeof(options[0]),
+    .settings_size = sizeof(struct settings),
+    .configure = wayward_configure,
+    .open = wayward_open,
+    .line = wayward_line,
+    .close = wayward_close,
+};
