@@ -4,6 +4,8 @@ import socket
 
 from banterd import PATIENCE
 
+PING = "WATCHDOG=1\n"
+
 
 class Manager:
     """Listens at a path, or at `@` and an abstract name."""
@@ -15,11 +17,14 @@ class Manager:
         self.socket.bind(self.address.replace("@", "\0", 1))
         self.environment = {"NOTIFY_SOCKET": self.address}
 
+    def _receive(self):
+        return self.socket.recv(65536).decode()
+
     def receive(self):
         """The next message that is no ping."""
-        while (message := self.socket.recv(65536)) == b"WATCHDOG=1\n":
+        while (message := self._receive()) == PING:
             pass
-        return message.decode()
+        return message
 
     def receive_until(self, wanted):
         """All messages up to the one that wanted() likes."""
@@ -29,18 +34,20 @@ class Manager:
         return messages
 
     def await_ping(self):
-        while self.socket.recv(65536) != b"WATCHDOG=1\n":
+        while self._receive() != PING:
             pass
 
-    def rest(self):
-        """What has come and was not received; for when the daemon has ended."""
-        self.socket.setblocking(False)
+    def rest(self, pings=False):
+        """What has come and was not received."""
         messages = []
+        self.socket.setblocking(False)
         try:
             while True:
-                messages.append(self.socket.recv(65536).decode())
+                messages.append(self._receive())
         except BlockingIOError:
-            return [message for message in messages if message != "WATCHDOG=1\n"]
+            return [message for message in messages if pings or message != PING]
+        finally:
+            self.socket.settimeout(PATIENCE)
 
     def close(self):
         self.socket.close()
