@@ -72,7 +72,9 @@ static void on_tick(evutil_socket_t fd, short what, void *argument)
     struct status *status = argument;
     (void)fd;
     (void)what;
-    if (status->draining && !watchdog_barks(status->watchdog))
+    if (watchdog_barks(status->watchdog))
+        return; /* a server that hangs asks for no more time */
+    if (status->draining)
         send_draining(status, "");
     else if (status->serving && admission_clients(status->admission) != status->clients_told)
         send_serving(status, "");
