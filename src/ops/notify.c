@@ -135,8 +135,10 @@ void notify_send(const char *format, ...)
         return;
     if ((size_t)length >= sizeof(message))
         length = (int)sizeof(message) - 1;
+    /* One that does not listen is waited for once, and not with every message. */
+    int flags = MSG_NOSIGNAL | (atomic_load(&failing) ? MSG_DONTWAIT : 0);
     do
-        sent = sendto(manager.fd, message, (size_t)length, MSG_NOSIGNAL,
+        sent = sendto(manager.fd, message, (size_t)length, flags,
                       (const struct sockaddr *)&manager.address, manager.length);
     while (sent < 0 && errno == EINTR);
     if (sent < 0)

@@ -29,8 +29,8 @@ bool notify_enabled(void);
 
 /*
  * Sends one message: assignments such as `READY=1`, each with a newline at its end. Waits for a
- * service manager that is busy, for some seconds at most. A message that does not arrive is logged
- * as `notify-failed`, once until one arrives again.
+ * service manager that is busy, for five seconds at most. A message that does not arrive is logged
+ * as `notify-failed`, and until one arrives again nothing more is logged, or waited for.
  */
 void notify_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -147,6 +147,18 @@ class Trouble(NotifyTest):
     def test_a_path_that_is_too_long(self):
         self.assert_serves_and_warns("/" + 107 * "x" + "x", "File name too long")
 
+    def test_a_manager_that_does_not_read_holds_nothing_up_for_long(self):
+        daemon = self.start(listener("echo"), environment=self.manager.environment)
+        queue = pathlib.Path("/proc/sys/net/unix/max_dgram_qlen").read_text(encoding="ascii")
+        for _ in range(int(queue) + 2):     # two messages each
+            if daemon.find("notify-failed"):
+                break
+            daemon.reload()
+        for _ in range(20):
+            self.assertEqual(daemon.reload().name, "reloaded")
+        self.assertEqual(len(daemon.find("notify-failed")), 1)
+        self.assert_echoes(self.connect(daemon, "echo"))
+
     def test_a_watchdog_time_that_is_none(self):
         for usec in ("soon", "0", "-1"):
             daemon = self.start(listener("echo"), environment={
