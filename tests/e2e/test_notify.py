@@ -135,8 +135,10 @@ class Trouble(NotifyTest):
     def assert_serves_and_warns(self, address, why):
         daemon = self.start(listener("echo"), environment={"NOTIFY_SOCKET": address})
         self.assert_echoes(self.connect(daemon, "echo"))
-        (event,) = daemon.find("notify-failed")
+        event = daemon.wait("notify-failed")
         self.assertEqual((event.level, event["error"]), ("warning", why))
+        daemon.stop()
+        self.assertEqual(len(daemon.find("notify-failed")), 1)
 
     def test_nobody_at_the_socket(self):
         self.assert_serves_and_warns(str(self.directory / "nobody"), "No such file or directory")
