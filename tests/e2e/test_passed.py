@@ -177,6 +177,26 @@ class Kept(PassedTest):
         for client in waiting:
             self.assertEqual(client.receive(7), b"waiting")
 
+    def test_who_is_in_the_queue_when_it_stops_stays_there_for_the_next(self):
+        passed = self.bound()
+        daemon = self.pass_in(server(workers=1, drain_timeout="100ms") + ECHO, [passed], "echo")
+        daemon.signal(signal.SIGSTOP)
+        eventually(daemon.stopped, "the daemon is suspended")
+        # More than it accepts in one wake-up, before it hears of the end.
+        waiting = [self.connect_to(self.name_of(passed)) for _ in range(500)]
+        for client in waiting:
+            client.send(b"waiting")
+        daemon.signal(signal.SIGTERM)
+        daemon.signal(signal.SIGCONT)
+        self.assertEqual(daemon.wait_exit(), 0)
+        following = self.pass_in(ECHO, [passed], "echo")
+        for client in waiting:
+            self.assertEqual(client.receive(7), b"waiting")
+            client.close()
+        left = len(waiting) - len(daemon.find("client-closed"))
+        self.assertGreater(left, 0)
+        following.wait_all(left, "client-closed")
+
     def test_no_connect_is_refused_over_restarts_and_kills(self):
         passed = self.bound()
         endpoint, enough, refused, answered = self.name_of(passed), threading.Event(), [], []
