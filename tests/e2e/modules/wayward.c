@@ -1,7 +1,7 @@
 /*
  * wayward.c - a protocol for the tests of the watchdog and of signals. In the callback that its
  * option `where` names it opens the fifo `until`, and so hangs until a test opens the other end.
- * Being configured, it sends its own process the signal `raise`.
+ * Being configured, it sends its own process the signal `raise`, once in its life.
  */
 #include <banter/protocol.h>
 
@@ -34,12 +34,15 @@ static void wayward_configure(struct banter_setup *setup, void *memory)
     static const char *const taken[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID",
                                         "LISTEN_PID",    "LISTEN_FDS",    "LISTEN_FDNAMES"};
     const struct settings *settings = memory;
+    static bool raised;
 
     for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
         if (getenv(taken[i]))
             banter_complain(setup, NULL, 0, "%s is in the environment", taken[i]);
-    if (settings->number > 0)
+    if (settings->number > 0 && !raised) {
+        raised = true;
         (void)kill(getpid(), (int)settings->number);
+    }
     visit(settings, "configure");
 }
 
