@@ -47,7 +47,9 @@ struct server {
 
     struct generation *current;  /* every worker has it, or is being given it */
     struct generation *retiring; /* the one before, while a worker may still have it */
-    bool reload_again;           /* a HUP came while a reload was under way */
+    struct letter hangup;        /* to ourselves: reload */
+    bool hangup_posted;
+    bool reload_again; /* a HUP came while a reload was under way */
 
     unsigned worker_count; /* constant; all of them run */
     unsigned adopting;     /* workers that have not adopted the current generation yet */
@@ -148,17 +150,29 @@ static void on_adopted(void *owner)
     }
 }
 
-static void on_hangup(evutil_socket_t fd, short what, void *argument)
+static void on_hangup_letter(void *owner)
 {
-    struct server *server = argument;
-    (void)fd;
-    (void)what;
+    struct server *server = owner;
+    server->hangup_posted = false;
     if (server->state != SERVER_RUNNING)
         log_event(LOG_NOTICE, "reload-ignored", log_text("why", "draining"));
     else if (server->adopting > 0)
         server->reload_again = true;
     else
         reload(server);
+}
+
+/* Runs once for each signal, without a look at others between: a letter makes one of them all. */
+static void on_hangup(evutil_socket_t fd, short what, void *argument)
+{
+    struct server *server = argument;
+    (void)fd;
+    (void)what;
+    if (server->hangup_posted)
+        return;
+    server->hangup_posted = true;
+    server->hangup = (struct letter){.deliver = on_hangup_letter, .owner = server};
+    mailbox_post(&server->mailbox, &server->hangup);
 }
 
 /* --- the end ------------------------------------------------------------------------------- */
@@ -383,7 +397,6 @@ static void fini(struct server *server)
 /* What does not wait for the configuration, and would see it hang. 0 or -errno. */
 static int start_watching(struct server *server)
 {
-    notify_start();
     int error = log_start();
     if (!error)
         error = watchdog_start(&server->watchdog);
@@ -422,7 +435,9 @@ static int serve(struct server *server, struct config *config, struct report *re
 static int start(struct server *server, struct report *report)
 {
     /* Before anything is opened, and may pass for a descriptor that was handed down. */
-    if (!passed_take(&server->lineage.passed, report))
+    bool taken = passed_take(&server->lineage.passed, report);
+    notify_start();
+    if (!taken)
         return EX_CONFIG;
     struct config *config = NULL;
     int status = EX_OSERR;

@@ -186,14 +186,14 @@ static void on_emptied(struct loop *loop)
  */
 static void stop_accepting(struct worker *worker)
 {
+    bool delayed = event_pending(worker->adopt_retry, EV_TIMEOUT, NULL);
     worker->closed = true;
-    if (event_pending(worker->adopt_retry, EV_TIMEOUT, NULL)) {
-        event_del(worker->adopt_retry);
-        adopt(worker);
-    }
+    event_del(worker->adopt_retry);
     release_listeners(worker);
     for (size_t i = 0; worker->generation && i < worker->generation->binding_count; i++)
         endpoint_close(worker->generation->bindings[i].endpoint, worker->number);
+    if (delayed) /* not before: the generation that it replaces goes with the answer */
+        adopt(worker);
 }
 
 static void on_drain(void *owner)
@@ -324,8 +324,8 @@ int worker_start(struct worker *worker)
 int worker_join(struct worker *worker, unsigned patience)
 {
     struct timespec until;
-    if (clock_gettime(CLOCK_REALTIME, &until) < 0)
+    if (clock_gettime(CLOCK_MONOTONIC, &until) < 0)
         return -errno;
     until.tv_sec += patience;
-    return -pthread_timedjoin_np(worker->thread, NULL, &until);
+    return -pthread_clockjoin_np(worker->thread, NULL, CLOCK_MONOTONIC, &until);
 }

@@ -179,7 +179,7 @@ class Kept(PassedTest):
 
     def test_who_is_in_the_queue_when_it_stops_stays_there_for_the_next(self):
         passed = self.bound()
-        daemon = self.pass_in(server(workers=1, drain_timeout="100ms") + ECHO, [passed], "echo")
+        daemon = self.pass_in(server(workers=1, drain_timeout="1s") + ECHO, [passed], "echo")
         daemon.signal(signal.SIGSTOP)
         eventually(daemon.stopped, "the daemon is suspended")
         # More than it accepts in one wake-up, before it hears of the end.

@@ -59,7 +59,7 @@ class Turning(WatchdogTest):
 
     def test_pings_go_on_while_it_drains(self):
         daemon = self.start_watched("nowhere")
-        daemon.configure(daemon.config.read_text().replace("1s", "1h"))
+        daemon.configure(daemon.config.read_text().replace("timeout = 1s", "timeout = 1h"))
         daemon.signal(signal.SIGHUP)
         daemon.wait("reloaded")
         client = self.connect(daemon, "echo")
