@@ -47,9 +47,8 @@ struct server {
 
     struct generation *current;  /* every worker has it, or is being given it */
     struct generation *retiring; /* the one before, while a worker may still have it */
-    struct letter hangup;        /* to ourselves: reload */
-    bool hangup_posted;
-    bool reload_again; /* a HUP came while a reload was under way */
+    struct event *hangup;        /* becomes active with a HUP, or many */
+    bool reload_again;           /* a HUP came while a reload was under way */
 
     unsigned worker_count; /* constant; all of them run */
     unsigned adopting;     /* workers that have not adopted the current generation yet */
@@ -150,10 +149,11 @@ static void on_adopted(void *owner)
     }
 }
 
-static void on_hangup_letter(void *owner)
+static void on_hangup(evutil_socket_t fd, short what, void *argument)
 {
-    struct server *server = owner;
-    server->hangup_posted = false;
+    struct server *server = argument;
+    (void)fd;
+    (void)what;
     if (server->state != SERVER_RUNNING)
         log_event(LOG_NOTICE, "reload-ignored", log_text("why", "draining"));
     else if (server->adopting > 0)
@@ -162,17 +162,13 @@ static void on_hangup_letter(void *owner)
         reload(server);
 }
 
-/* Runs once for each signal, without a look at others between: a letter makes one of them all. */
-static void on_hangup(evutil_socket_t fd, short what, void *argument)
+/* Runs once for each signal, without a look at others between; the event makes one of them all. */
+static void on_hangup_signal(evutil_socket_t fd, short what, void *argument)
 {
     struct server *server = argument;
     (void)fd;
     (void)what;
-    if (server->hangup_posted)
-        return;
-    server->hangup_posted = true;
-    server->hangup = (struct letter){.deliver = on_hangup_letter, .owner = server};
-    mailbox_post(&server->mailbox, &server->hangup);
+    event_active(server->hangup, EV_TIMEOUT, 1);
 }
 
 /* --- the end ------------------------------------------------------------------------------- */
@@ -244,7 +240,7 @@ static void on_terminate(evutil_socket_t fd, short what, void *argument)
 static const struct {
     int number;
     event_callback_fn handler;
-} handled[] = {{SIGHUP, on_hangup}, {SIGTERM, on_terminate}, {SIGINT, on_terminate}};
+} handled[] = {{SIGHUP, on_hangup_signal}, {SIGTERM, on_terminate}, {SIGINT, on_terminate}};
 
 static void set_mask(int how)
 {
@@ -301,7 +297,8 @@ static int init(struct server *server)
     if (!server->base || !server->lineage.admission)
         return -ENOMEM;
     server->timer = evtimer_new(server->base, on_timer, server);
-    if (!server->timer || !watch_signals(server))
+    server->hangup = evtimer_new(server->base, on_hangup, server);
+    if (!server->timer || !server->hangup || !watch_signals(server))
         return -ENOMEM;
     int error = mailbox_init(&server->mailbox, server->base);
     if (!error)
@@ -388,6 +385,8 @@ static void fini(struct server *server)
     for (size_t i = 0; i < SIGNALS; i++)
         if (server->signals[i])
             event_free(server->signals[i]);
+    if (server->hangup)
+        event_free(server->hangup);
     if (server->timer)
         event_free(server->timer);
     if (server->base)
