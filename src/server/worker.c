@@ -324,8 +324,8 @@ int worker_start(struct worker *worker)
 int worker_join(struct worker *worker, unsigned patience)
 {
     struct timespec until;
-    if (clock_gettime(CLOCK_MONOTONIC, &until) < 0)
+    if (clock_gettime(CLOCK_REALTIME, &until) < 0)
         return -errno;
     until.tv_sec += patience;
-    return -pthread_clockjoin_np(worker->thread, NULL, CLOCK_MONOTONIC, &until);
+    return -pthread_timedjoin_np(worker->thread, NULL, &until);
 }
