@@ -78,17 +78,17 @@ count = int(sys.argv[1])
 for at, fd in enumerate(map(int, sys.argv[2:2 + count])):
     os.dup2(fd, 3 + at)
     os.close(fd)
-os.environ["LISTEN_PID"] = str(os.getpid())
-os.execv(sys.argv[2 + count], sys.argv[2 + count:])
+os.environ["LISTEN_PID"] = os.environ["WATCHDOG_PID"] = str(os.getpid())
+os.execvp(sys.argv[2 + count], sys.argv[2 + count:])
 """
 
 
-def run(*arguments, stdout=subprocess.PIPE):
+def run(*arguments, stdout=subprocess.PIPE, environment=None):
     """Runs banterd to its end; for what answers at once."""
     return subprocess.run(
         [*WRAPPER, str(BINARY), *map(str, arguments)],
         stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, text=True,
-        timeout=PATIENCE, cwd="/", check=False,
+        timeout=PATIENCE, cwd="/", check=False, env={**os.environ, **(environment or {})},
     )
 
 
@@ -96,7 +96,7 @@ class Daemon:
     """A banterd with a directory of its own, which holds its configuration and its files."""
 
     def __init__(self, config, *, files=None, arguments=(), environment=None, open_files=None,
-                 before_exec=None, passed=()):
+                 before_exec=None, passed=(), launcher=()):
         self.holder = tempfile.TemporaryDirectory(prefix="banterd-")
         self.directory = pathlib.Path(self.holder.name)
         self.config = self.directory / "banterd.ini"
@@ -108,6 +108,7 @@ class Daemon:
         self.open_files = open_files
         self.before_exec = before_exec      # called in the new process, before it is banterd
         self.passed = passed                # sockets, or descriptors, to begin with number 3
+        self.launcher = launcher            # a command that becomes the one behind it
         self.lines = []
         self.events = []
         self.changed = threading.Condition()
@@ -133,7 +134,7 @@ class Daemon:
         if journal:
             pipe = os.fstat(log)
             environment["JOURNAL_STREAM"] = f"{pipe.st_dev}:{pipe.st_ino}"
-        command = [*WRAPPER, str(BINARY), "-c", str(self.config), *self.arguments]
+        command = [*self.launcher, *WRAPPER, str(BINARY), "-c", str(self.config), *self.arguments]
         # Above all numbers that they may be moved to.
         fds = [fcntl.fcntl(passed, fcntl.F_DUPFD, 64) for passed in self.passed]
         if fds:

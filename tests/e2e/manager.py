@@ -1,8 +1,11 @@
 """A service manager as the daemon sees it: a socket that takes its messages, sd_notify(3)."""
 
+import pathlib
 import socket
+import tempfile
 
 from banterd import PATIENCE
+from case import DaemonTest
 
 PING = "WATCHDOG=1\n"
 
@@ -14,7 +17,8 @@ class Manager:
         self.address = str(address)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.settimeout(PATIENCE)
-        self.socket.bind(self.address.replace("@", "\0", 1))
+        bound = self.address
+        self.socket.bind("\0" + bound[1:] if bound.startswith("@") else bound)
         self.environment = {"NOTIFY_SOCKET": self.address}
 
     def _receive(self):
@@ -27,9 +31,9 @@ class Manager:
         return message
 
     def receive_until(self, wanted):
-        """All messages up to the one that wanted() likes."""
+        """All messages up to the first that `wanted` is in, itself included."""
         messages = [self.receive()]
-        while not wanted(messages[-1]):
+        while wanted not in messages[-1]:
             messages.append(self.receive())
         return messages
 
@@ -51,3 +55,38 @@ class Manager:
 
     def close(self):
         self.socket.close()
+
+
+class ManagedTest(DaemonTest):
+    """A test that has a service manager, and a directory."""
+
+    def setUp(self):
+        super().setUp()
+        holder = tempfile.TemporaryDirectory(prefix="banterd-")
+        self.addCleanup(holder.cleanup)
+        self.directory = pathlib.Path(holder.name)
+        self.manager = self.listen(self.directory / "notify")
+
+    def listen(self, address):
+        """A manager that goes before the daemons end, so that none waits for it then."""
+        manager = Manager(address)
+        self.addCleanup(manager.close)
+        return manager
+
+    def prepare_told(self, config, *, environment=None, **options):
+        """A daemon that is going to tell the manager, and has not been started."""
+        return self.prepare(config, environment={**self.manager.environment, **(environment or {})},
+                            **options)
+
+    def start_told(self, config, **options):
+        """The same, ready, and to be stopped in good order; READY has not been received yet."""
+        daemon = self.prepare_told(config, **options)
+        self.daemons.append(daemon)
+        return daemon.start()
+
+    def spawn_told(self, config, **options):
+        """The same, on its way: it may end before it is ready."""
+        daemon = self.prepare_told(config, **options)
+        daemon.spawn()
+        daemon.read_log()
+        return daemon

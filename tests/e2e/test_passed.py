@@ -5,11 +5,10 @@ import os
 import pathlib
 import signal
 import socket
-import subprocess
 import tempfile
 import threading
 
-from banterd import BINARY, PATIENCE, WRAPPER, eventually
+from banterd import PATIENCE, eventually, run
 from case import DaemonTest, listener, server
 from client import Client
 
@@ -85,17 +84,13 @@ class Taken(PassedTest):
 
     def test_systemd_socket_activate_passes_one(self):
         path = os.path.join(self.holder.name, "echo.sock")
-        daemon = self.prepare(ECHO)
-        process = subprocess.Popen(
-            ["systemd-socket-activate", "-l", path, "--fdname=echo", *WRAPPER, str(BINARY), "-c",
-             str(daemon.config)],
-            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
+        daemon = self.prepare(ECHO, launcher=["systemd-socket-activate", "-l", path, "--fdname=echo"])
+        daemon.spawn()
+        daemon.read_log()
         eventually(lambda: os.path.exists(path), "the socket")
         self.assert_echoes(self.connect_to(f"unix:{path}"))
-        process.terminate()
-        self.assertEqual(process.wait(PATIENCE), 0)
+        self.assertEqual(daemon.wait("listening", listener="echo")["address"], f"unix:{path}")
+        daemon.stop()
 
 
 class Refused(PassedTest):
@@ -244,6 +239,9 @@ class Credentials(PassedTest):
         client = self.connect(daemon, "knock-knock")
         client.say("Who's there?")
         self.assertEqual([client.hear(), client.hear()], ["Knock! Knock!", "Moo"])
+        checked = run("--check", "-c", daemon.config,
+                      environment={"CREDENTIALS_DIRECTORY": self.holder.name})
+        self.assertEqual((checked.returncode, checked.stderr), (0, ""))
 
     def test_without_the_directory_it_is_an_error(self):
         status, log = self.start_fails(self.JOKES, environment={"CREDENTIALS_DIRECTORY": ""})

@@ -2,135 +2,195 @@
 
 import os
 import signal
+import socket
+import time
 
-from banterd import eventually
+from banterd import PATIENCE, eventually
 from case import listener, server
-from manager import PING
+from manager import PING, ManagedTest
 from modules import compile_module
-from test_notify import NotifyTest
 
-# Short enough to see a hang soon; a thread that is only late has half of it.
-USEC = 1000000
+# A second for a patient machine: a hang is seen after half of it, and no thread is so late.
+USEC = int(PATIENCE * 50000)
+WORKER = r"^worker-\d+$"
+MAIN = "^main$"
 
 
-class WatchdogTest(NotifyTest):
-    def watched(self, where, **options):
-        """A daemon with a listener `bad` that hangs there, until released."""
-        daemon = self.prepare(
-            server(drain_timeout="1s") + listener("echo")
-            + listener("bad", "DIR/wayward.so", where=where, until="DIR/fifo", **options),
-            environment={**self.manager.environment, "WATCHDOG_USEC": str(USEC)})
-        compile_module("wayward", daemon.directory)
-        self.fifo = daemon.directory / "fifo"
-        os.mkfifo(self.fifo)
+class WatchdogTest(ManagedTest):
+    def prepare_watched(self, where, module="wayward", *, drain_timeout="1h"):
+        """A daemon with a listener `bad`, which hangs in that callback until it is released."""
+        # A unix socket is shared, so that a worker that hangs has no part in `clock` and `other`.
+        config = (
+            server(drain_timeout=drain_timeout)
+            + listener("clock", "echo", "unix:DIR/clock.sock", idle_timeout=f"{USEC // 1600}ms")
+            + listener("bad", f"DIR/{module}.so", where=where, until="DIR/bad")
+            + listener("other", f"DIR/{module}.so", "unix:DIR/other.sock", where="line",
+                       until="DIR/other"))
+        daemon = self.prepare_told(config, environment={"WATCHDOG_USEC": str(USEC)})
+        compile_module(module, daemon.directory)
+        for name in "bad", "other":
+            os.mkfifo(daemon.directory / name)
         return daemon
 
-    def start_watched(self, where, **options):
-        daemon = self.watched(where, **options)
+    def start_watched(self, *arguments, **options):
+        daemon = self.prepare_watched(*arguments, **options)
         self.daemons.append(daemon)
         daemon.start()
         self.manager.await_ping()
         return daemon
 
-    def everything(self):
-        """All that the daemon has said, when it has ended."""
-        return self.manager.rest(pings=True)
+    def release(self, daemon, name="bad"):
+        """Lets the callback go on that hangs for that listener: the fifo gets its other end."""
+        os.close(os.open(daemon.directory / name, os.O_WRONLY | os.O_NONBLOCK))
 
-    def release(self):
-        """Lets the hanging callback go on: it waits for the fifo's other end."""
-        os.close(os.open(self.fifo, os.O_WRONLY))
-
-    def assert_hangs_and_resumes(self, daemon, thread, **fields):
-        event = daemon.wait("thread-hung", listener="bad", protocol="wayward", **fields)
+    def await_hang(self, daemon, thread, name="bad"):
+        """The thread that hangs, by the log."""
+        event = daemon.wait("thread-hung", listener=name, protocol="wayward")
         self.assertEqual(event.level, "error")
         self.assertRegex(event["thread"], thread)
-        self.release()
-        daemon.wait("thread-resumed", thread=event["thread"])
+        self.assertRegex(event["for"], r"^\d+\.\d{3}s$")
+        self.assertGreaterEqual(float(event["for"][:-1]), USEC / 2000000)
+        return event["thread"]
+
+    def assert_no_pings(self, daemon):
+        """While two could have come, by the clock of a worker that turns."""
         self.manager.rest()
-        self.manager.await_ping()
+        self.assert_ended(self.connect(daemon, "clock"))
+        self.assertNotIn(PING, self.manager.rest(pings=True))
+
+    def assert_resumes(self, daemon, thread, name="bad"):
+        self.release(daemon, name)
+        daemon.wait("thread-resumed", thread=thread)
+
+    def assert_pings_go_on(self):
+        self.manager.rest()
+        for _ in range(3):
+            self.manager.await_ping()
+
+    def assert_hangs_and_resumes(self, daemon, thread):
+        hung = self.await_hang(daemon, thread)
+        self.assert_no_pings(daemon)
+        self.assert_resumes(daemon, hung)
+        self.assert_pings_go_on()
 
 
 class Turning(WatchdogTest):
-    def test_pings_go_on_and_nothing_is_logged(self):
-        daemon = self.start_watched("nowhere")
-        for _ in range(4):
-            self.manager.await_ping()
-        self.assert_echoes(self.connect(daemon, "echo"))
+    def test_pings_go_on(self):
+        self.start_watched("nowhere")
+        self.assert_pings_go_on()
 
     def test_pings_go_on_while_it_drains(self):
         daemon = self.start_watched("nowhere")
-        daemon.configure(daemon.config.read_text().replace("timeout = 1s", "timeout = 1h"))
-        daemon.signal(signal.SIGHUP)
-        daemon.wait("reloaded")
-        client = self.connect(daemon, "echo")
-        self.assert_echoes(client)
+        client = self.connect(daemon, "bad")
+        client.say("hello")
+        self.assertEqual(client.hear(), "hello")
         daemon.signal(signal.SIGTERM)
-        daemon.wait("draining")
-        for _ in range(6):
-            self.manager.await_ping()
+        self.manager.receive_until("STOPPING=1")
+        self.assert_pings_go_on()
         client.close()
 
+    def test_a_time_for_this_process(self):
+        with socket.create_server(("127.0.0.1", 0)) as passed:
+            # Whoever passes sockets names the process.
+            daemon = self.start_told(listener("echo"), passed=[passed], environment={
+                "LISTEN_FDNAMES": "echo", "WATCHDOG_USEC": str(USEC)})
+            self.assert_pings_go_on()
+            daemon.stop()
+
     def test_a_time_for_another_process_is_not_ours(self):
-        daemon = self.start(listener("echo"), environment={
-            **self.manager.environment, "WATCHDOG_USEC": "1000", "WATCHDOG_PID": "1"})
-        daemon.signal(signal.SIGTERM)
-        self.assertEqual(daemon.wait_exit(), 0)
-        told = self.everything()
-        self.assertIn("READY=1", told[0])
-        self.assertNotIn(PING, told)
+        daemon = self.start_told(
+            listener("echo") + listener("clock", "echo", idle_timeout="300ms"),
+            environment={"WATCHDOG_USEC": "10000", "WATCHDOG_PID": "1"})
+        self.assert_no_pings(daemon)
+
+    def test_a_suspended_daemon_goes_on(self):
+        daemon = self.start_watched("nowhere")
+        daemon.signal(signal.SIGSTOP)
+        eventually(daemon.stopped, "it is suspended")
+        since = time.monotonic()
+        eventually(lambda: time.monotonic() - since > USEC / 1000000, "its time is over")
+        daemon.signal(signal.SIGCONT)
+        self.assert_pings_go_on()
 
 
 class Hanging(WatchdogTest):
     def test_in_open(self):
         daemon = self.start_watched("open")
         client = self.connect(daemon, "bad")
-        self.assert_hangs_and_resumes(daemon, r"^worker-\d+$")
-        self.assert_echoes(client, b"there?\r\n")
+        client.say("hello")
+        self.assert_hangs_and_resumes(daemon, WORKER)
+        self.assertEqual(client.hear(), "hello")
 
     def test_in_line(self):
         daemon = self.start_watched("line")
         client = self.connect(daemon, "bad")
         client.say("hello")
-        self.assert_hangs_and_resumes(daemon, r"^worker-\d+$")
+        self.assert_hangs_and_resumes(daemon, WORKER)
         self.assertEqual(client.hear(), "hello")
+
+    def test_in_data(self):
+        daemon = self.start_watched("data", "wayward_raw")
+        client = self.connect(daemon, "bad")
+        client.send(b"hello")
+        self.assert_hangs_and_resumes(daemon, WORKER)
+        self.assertEqual(client.receive(5), b"hello")
+
+    def test_in_writable(self):
+        daemon = self.start_watched("writable")
+        self.connect(daemon, "bad")
+        self.assert_hangs_and_resumes(daemon, WORKER)
 
     def test_in_close(self):
         daemon = self.start_watched("close")
         self.connect(daemon, "bad").close()
-        self.assert_hangs_and_resumes(daemon, r"^worker-\d+$")
+        self.assert_hangs_and_resumes(daemon, WORKER)
 
     def test_in_configure_at_the_start(self):
-        daemon = self.watched("configure")
+        daemon = self.prepare_watched("configure")
         self.daemons.append(daemon)
         daemon.spawn()
         daemon.read_log()
-        self.assert_hangs_and_resumes(daemon, "^main$")
-        daemon.wait("ready")
+        thread = self.await_hang(daemon, MAIN)
+        self.assertEqual(self.manager.rest(), [])
+        self.assert_resumes(daemon, thread)
+        self.assertIn("READY=1", self.manager.receive())
+        self.assert_pings_go_on()
 
     def test_in_configure_at_a_reload(self):
         daemon = self.start_watched("nowhere")
         daemon.configure(daemon.config.read_text().replace("nowhere", "configure"))
         daemon.signal(signal.SIGHUP)
-        self.assert_hangs_and_resumes(daemon, "^main$")
+        self.manager.receive_until("RELOADING=1")
+        self.assert_hangs_and_resumes(daemon, MAIN)
         daemon.wait("reloaded")
 
-    def test_a_hang_to_the_end_gets_neither_pings_nor_more_time(self):
-        daemon = self.watched("line")
+    def test_a_reload_is_not_done_before_it_has_the_new_generation_too(self):
+        daemon = self.start_watched("line")
+        self.connect(daemon, "bad").say("hello")
+        thread = self.await_hang(daemon, WORKER)
+        daemon.configure(daemon.config.read_text()
+                         + listener("late", "echo", "unix:DIR/late.sock"))
+        self.manager.rest()
+        daemon.signal(signal.SIGHUP)
+        self.assertIn("RELOADING=1", self.manager.receive())
+        eventually((daemon.directory / "late.sock").exists, "the new socket")
+        # The other worker has it already.
+        self.assert_echoes(self.connect_to(f"unix:{daemon.directory}/late.sock"))
+        self.assertEqual(self.manager.rest(), [])
+        self.assertEqual(daemon.find("reloaded"), [])
+        self.assert_resumes(daemon, thread)
+        self.assertIn("READY=1\nSTATUS=serving 2 clients on 4 listeners, generation 2\n",
+                      self.manager.receive())
+
+    def test_to_the_end(self):
+        daemon = self.prepare_watched("line")
         daemon.start()
         self.connect(daemon, "bad").say("hello")
-        daemon.wait("thread-hung")
+        self.await_hang(daemon, WORKER)
+        daemon.signal(signal.SIGTERM)
+        daemon.wait("draining")
         daemon.signal(signal.SIGTERM)
         self.assertEqual(daemon.wait_exit(), 1)
+        self.assertEqual(daemon.events[-1].name, "worker-stuck")
         stuck = daemon.wait("worker-stuck", listener="bad", protocol="wayward")
         self.assertEqual(stuck.level, "error")
-        told = self.everything()
-        stopping = [message.startswith("STOPPING=1") for message in told].index(True)
-        self.assertEqual(told[stopping + 1:], [])
-
-    def test_a_suspended_daemon_goes_on(self):
-        daemon = self.start_watched("nowhere")
-        daemon.signal(signal.SIGSTOP)
-        eventually(daemon.stopped, "it is suspended")
-        daemon.signal(signal.SIGCONT)
-        self.manager.rest()
-        self.manager.await_ping()

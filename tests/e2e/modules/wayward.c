@@ -1,7 +1,8 @@
 /*
  * wayward.c - a protocol for the tests of the watchdog and of signals. In the callback that its
  * option `where` names it opens the fifo `until`, and so hangs until a test opens the other end.
- * Being configured, it sends its own process the signal `raise`, once in its life.
+ * Being configured, it sends its own process the signal `raise`, once in its life. It says back
+ * what it hears; with RAW defined that is bytes, see wayward_raw.c.
  */
 #include <banter/protocol.h>
 
@@ -11,6 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#ifdef RAW
+#define FLAGS BANTER_RAW
+#define HEAR .data = wayward_data
+#else
+#define FLAGS 0
+#define HEAR .line = wayward_line
+#endif
 
 struct settings {
     const char *where;
@@ -52,6 +61,15 @@ static void wayward_open(struct banter_client *client, void *session)
     visit(banter_settings(client), "open");
 }
 
+#ifdef RAW
+static void wayward_data(struct banter_client *client, void *session, const char *bytes,
+                         size_t length)
+{
+    (void)session;
+    visit(banter_settings(client), "data");
+    banter_write(client, bytes, length);
+}
+#else
 static void wayward_line(struct banter_client *client, void *session, const char *line,
                          size_t length)
 {
@@ -59,6 +77,13 @@ static void wayward_line(struct banter_client *client, void *session, const char
     (void)length;
     visit(banter_settings(client), "line");
     banter_say(client, line);
+}
+#endif
+
+static void wayward_writable(struct banter_client *client, void *session)
+{
+    (void)session;
+    visit(banter_settings(client), "writable");
 }
 
 static void wayward_close(struct banter_client *client, void *session, enum banter_reason reason)
@@ -78,11 +103,13 @@ BANTER_PROTOCOL(wayward) = {
     BANTER_ABI,
     .name = "wayward",
     .summary = "hangs where it is told to",
+    .flags = FLAGS,
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .settings_size = sizeof(struct settings),
     .configure = wayward_configure,
     .open = wayward_open,
-    .line = wayward_line,
+    HEAR,
+    .writable = wayward_writable,
     .close = wayward_close,
 };
