@@ -20,12 +20,12 @@ OPS       := log notify thread
 CONFIG    := config setup section options hint file ini scan
 HOST      := catalog registry
 PROTOCOLS := echo discard chargen qotd daytime knock_knock
-TEXT      := line telnet address quantity suggest report arena
+TEXT      := line telnet address quantity suggest report utf8 arena
 
 SOURCES   := main $(SERVER:%=server/%) $(NET:%=net/%) $(OPS:%=ops/%) $(CONFIG:%=config/%) \
              $(HOST:%=protocols/%) $(PROTOCOLS:%=protocols/%) $(TEXT:%=text/%)
 UNIT      := main splits test_line test_telnet test_address test_config test_quantity \
-             test_suggest test_report test_arena test_admission test_deadlines
+             test_suggest test_report test_utf8 test_arena test_admission test_deadlines
 MANUALS   := banterd.8 banterd.ini.5 banter-protocol.3
 SERVICES  := banterd.service banterd@.service
 SOCKETS   := banterd-echo.socket banterd-knock-knock.socket

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "text/arena.h"
+#include "text/utf8.h"
 
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
@@ -110,41 +112,11 @@ int file_read(const char *path, struct arena *arena, struct banter_file *file, c
     return error;
 }
 
-/* The length of the UTF-8 sequence at `text`, RFC 3629; 0 where there is none. */
-static size_t utf8_length(const unsigned char *text, size_t available)
+/* C0 but tab and line endings, DEL, and C1. */
+static bool is_control(uint32_t character)
 {
-    /* By the first byte: how many follow, and the bounds of the next, which rule out overlong
-     * forms, surrogates and what is beyond U+10FFFF. */
-    unsigned char first = text[0], low = 0x80, high = 0xbf;
-    size_t length;
-
-    if (first < 0x80)
-        return 1;
-    if (first < 0xc2 || first > 0xf4)
-        return 0;
-    length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    if (first == 0xe0)
-        low = 0xa0;
-    else if (first == 0xed)
-        high = 0x9f;
-    else if (first == 0xf0)
-        low = 0x90;
-    else if (first == 0xf4)
-        high = 0x8f;
-    if (length > available || text[1] < low || text[1] > high)
-        return 0;
-    for (size_t i = 2; i < length; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    return length;
-}
-
-/* C0 but tab and line endings, DEL, and C1 (in UTF-8: C2 80 to C2 9F). */
-static bool is_control(const unsigned char *text, size_t length)
-{
-    if (length == 1)
-        return (*text < ' ' && *text != '\t' && *text != '\n' && *text != '\r') || *text == 0x7f;
-    return text[0] == 0xc2 && text[1] < 0xa0;
+    return (character < ' ' && character != '\t' && character != '\n' && character != '\r') ||
+           (character >= 0x7f && character < 0xa0);
 }
 
 unsigned file_check_text(const struct banter_file *file, const char **why)
@@ -153,11 +125,12 @@ unsigned file_check_text(const struct banter_file *file, const char **why)
     size_t length;
 
     for (size_t at = 0; at < file->length; at += length) {
-        const unsigned char *text = (const unsigned char *)file->text + at;
+        const char *text = file->text + at;
+        uint32_t character;
 
-        length = utf8_length(text, file->length - at);
+        length = utf8_decode(text, file->length - at, &character);
         *why = length == 0 ? "bytes that are not UTF-8" : "a control character";
-        if (length == 0 || is_control(text, length) ||
+        if (length == 0 || is_control(character) ||
             (*text == '\r' && (at + 1 == file->length || text[1] != '\n')))
             return line;
         line += *text == '\n';

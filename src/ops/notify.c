@@ -14,6 +14,7 @@
 
 #include "ops/log.h"
 #include "text/quantity.h"
+#include "text/utf8.h"
 
 /* A service manager that does not read for so many seconds is not waited for. */
 #define PATIENCE 5
@@ -147,14 +148,24 @@ void notify_send(const char *format, ...)
         atomic_store(&failing, false);
 }
 
+/* U+FDD0 to U+FDEF, and the last two of each plane; systemd counts them as not UTF-8. */
+static bool is_noncharacter(uint32_t character)
+{
+    return (character >= 0xfdd0 && character <= 0xfdef) || (character & 0xfffe) == 0xfffe;
+}
+
 void notify_clean(char *text)
 {
-    bool is_utf8 = mbstowcs(NULL, text, 0) != (size_t)-1;
-    for (; *text; text++) {
-        unsigned char byte = (unsigned char)*text;
-        if (byte < ' ' || byte == 0x7f)
+    const char *end = text + strlen(text);
+    while (text < end) {
+        uint32_t character;
+        size_t length = utf8_decode(text, (size_t)(end - text), &character);
+        if (length == 0 || is_noncharacter(character)) {
+            length = length ? length : 1;
+            memset(text, '?', length);
+        } else if (character < ' ' || character == 0x7f) {
             *text = ' ';
-        else if (byte >= 0x80 && !is_utf8)
-            *text = '?';
+        }
+        text += length;
     }
 }

@@ -35,8 +35,9 @@ bool notify_enabled(void);
 void notify_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Makes a text fit to be a value: control characters, which would end it, become blanks; and of
- * text that is not UTF-8, which systemd does not take, what is not ASCII becomes `?`.
+ * Makes a text fit to be a value: control characters, which would end it, become blanks; and bytes
+ * that are not UTF-8, or a noncharacter of it, become `?`, since systemd takes no text that has
+ * any.
  */
 void notify_clean(char *text);
 

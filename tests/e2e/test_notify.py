@@ -165,8 +165,11 @@ class Values(NotifyTest):
 
     def test_what_would_break_a_message_is_taken_out(self):
         for name, told in ((b"new\nline", "new line"), (b"\t\x1b\x7f", "   "), (b"\xff", "?"),
-                           ("\u00e4".encode(), "\u00e4"), (b"\xc3\xa4 \xc3", "?? ?"),
-                           (b"\xc0\x80", "??"), (b"\xed\xa0\x80", "???")):
+                           ("\u00e4".encode(), "\u00e4"), (b"\xc3\xa4 \xc3", "\u00e4 ?"),
+                           (b"\xc0\x80", "??"), (b"\xed\xa0\x80", "???"),
+                           (b"\xf4\x90\x80\x80", "????"), ("\ufdd0".encode(), "???"),
+                           ("\ufffd\ufffe".encode(), "\ufffd???"),
+                           ("\U0001ffff".encode(), "????"), ("\U0001f600".encode(), "\U0001f600")):
             with self.subTest(name):
                 self.assertEqual(self.told_of(os.fsdecode(name)), f"STATUS=cannot start: DIR/{told}"
                                  ":3: no '=' in the line; write NAME = VALUE\n")

@@ -16,7 +16,8 @@
     ROW(quantity)                                                                                  \
     ROW(report)                                                                                    \
     ROW(suggest)                                                                                   \
-    ROW(telnet)
+    ROW(telnet)                                                                                    \
+    ROW(utf8)
 
 #define DECLARE_SUITE(name) Suite *name##_suite(void);
 UNIT_SUITES(DECLARE_SUITE)
