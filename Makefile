@@ -15,8 +15,8 @@ SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 # The sources, from the top layer down. tests/lint/layers holds these lists against the tree.
 SERVER    := server generation passed worker mailbox watchdog status files
 NET       := acceptor client input host limits record listener stream reason admission deadlines \
-             endpoint loop clock
-OPS       := log notify thread
+             endpoint loop
+OPS       := log notify thread clock
 CONFIG    := config setup section options hint file ini scan
 HOST      := catalog registry
 PROTOCOLS := echo discard chargen qotd daytime knock_knock

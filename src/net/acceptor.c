@@ -11,10 +11,10 @@
 
 #include "config/config.h"
 #include "net/client.h"
-#include "net/clock.h"
 #include "net/endpoint.h"
 #include "net/listener.h"
 #include "net/loop.h"
+#include "ops/clock.h"
 #include "ops/log.h"
 
 /* Clients taken in one wake-up; more have to wait until those who are in have been served. */

@@ -10,13 +10,13 @@
 #include <unistd.h>
 
 #include "config/config.h"
-#include "net/clock.h"
 #include "net/input.h"
 #include "net/limits.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/reason.h"
 #include "net/record.h"
+#include "ops/clock.h"
 
 static void on_readable(evutil_socket_t fd, short what, void *argument);
 static void on_drained(void *owner);

@@ -4,7 +4,7 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
-#include "net/clock.h"
+#include "ops/clock.h"
 
 /* One turn of the wheel is a little over half a minute; what is further away waits for the last
  * slot and is then found to be early. */

@@ -6,8 +6,8 @@
 
 #include "config/config.h"
 #include "net/client.h"
-#include "net/clock.h"
 #include "net/listener.h"
+#include "ops/clock.h"
 
 /* What a client hears who asks "are you there" (RFC 854). */
 #define HERE "banterd is here"

@@ -3,8 +3,8 @@
 
 #include "config/config.h"
 #include "net/client.h"
-#include "net/clock.h"
 #include "net/listener.h"
+#include "ops/clock.h"
 
 /* How long a client may take to close its side after we have closed ours. */
 #define LINGER_MS 2000

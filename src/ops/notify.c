@@ -1,23 +1,24 @@
-/* ops/notify.c - see notify.h. All state is set at the start, and only read later. */
+/* ops/notify.c - see notify.h. What the first struct has is set at the start, and only read later.
+ */
 #include "ops/notify.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "ops/clock.h"
 #include "ops/log.h"
 #include "text/quantity.h"
 #include "text/utf8.h"
 
-/* A service manager that does not read for so many seconds is not waited for. */
-#define PATIENCE 5
+/* A service manager that is busy does not read at once; that is logged when it lasts so long. */
+#define BUSY_MS 5000
 
 /* A year, in microseconds; what is beyond is a mistake. */
 #define LONGEST_WATCHDOG (INT64_C(365) * 24 * 60 * 60 * 1000000)
@@ -29,12 +30,33 @@ static struct {
     uint64_t watchdog;
 } manager = {.fd = -1};
 
-static atomic_bool failing; /* and logged as such */
+/* Messages that were not taken, since the last one that was. */
+static struct {
+    pthread_mutex_t mutex;
+    int64_t since; /* 0: there are none */
+    bool logged;
+} failing = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-static void log_failure(const char *why)
+static void note_success(void)
 {
-    if (!atomic_exchange(&failing, true))
-        log_event(LOG_WARNING, "notify-failed", log_text("error", why));
+    pthread_mutex_lock(&failing.mutex);
+    failing.since = 0;
+    failing.logged = false;
+    pthread_mutex_unlock(&failing.mutex);
+}
+
+static void note_failure(int error)
+{
+    int64_t now = clock_now();
+    pthread_mutex_lock(&failing.mutex);
+    if (failing.since == 0)
+        failing.since = now;
+    bool counts = error != EAGAIN || now - failing.since >= BUSY_MS;
+    bool log = counts && !failing.logged;
+    failing.logged |= counts;
+    pthread_mutex_unlock(&failing.mutex);
+    if (log)
+        log_event(LOG_WARNING, "notify-failed", log_text("error", strerror(error)));
 }
 
 /* A path, or `@` and an abstract name. 0 or -errno. */
@@ -57,15 +79,9 @@ static int parse_address(const char *name)
 
 static int open_socket(void)
 {
-    const struct timeval patience = {.tv_sec = PATIENCE};
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0) {
-        int error = -errno;
-        close(fd);
-        return error;
-    }
     manager.fd = fd;
     return 0;
 }
@@ -122,30 +138,26 @@ uint64_t notify_watchdog(void)
     return notify_enabled() ? manager.watchdog : 0;
 }
 
-void notify_send(const char *format, ...)
+bool notify_send(const char *format, ...)
 {
     char message[NOTIFY_MESSAGE];
     va_list arguments;
-    ssize_t sent;
     if (!notify_enabled())
-        return;
+        return true;
     va_start(arguments, format);
     int length = vsnprintf(message, sizeof(message), format, arguments);
     va_end(arguments);
     if (length < 0)
-        return;
+        return false;
     if ((size_t)length >= sizeof(message))
         length = (int)sizeof(message) - 1;
-    /* One that does not listen is waited for once, and not with every message. */
-    int flags = MSG_NOSIGNAL | (atomic_load(&failing) ? MSG_DONTWAIT : 0);
-    do
-        sent = sendto(manager.fd, message, (size_t)length, flags,
-                      (const struct sockaddr *)&manager.address, manager.length);
-    while (sent < 0 && errno == EINTR);
-    if (sent < 0)
-        log_failure(strerror(errno));
-    else
-        atomic_store(&failing, false);
+    if (sendto(manager.fd, message, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT,
+               (const struct sockaddr *)&manager.address, manager.length) < 0) {
+        note_failure(errno);
+        return false;
+    }
+    note_success();
+    return true;
 }
 
 /* U+FDD0 to U+FDEF, and the last two of each plane; systemd counts them as not UTF-8. */

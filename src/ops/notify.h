@@ -28,11 +28,12 @@ void notify_stop(void);
 bool notify_enabled(void);
 
 /*
- * Sends one message: assignments such as `READY=1`, each with a newline at its end. Waits for a
- * service manager that is busy, for five seconds at most. A message that does not arrive is logged
- * as `notify-failed`, and until one arrives again nothing more is logged, or waited for.
+ * Sends one message: assignments such as `READY=1`, each with a newline at its end. Never waits:
+ * false where the service manager has not taken it, whose queue may be full. That is logged as
+ * `notify-failed` - a full queue only when it has been so for five seconds - and then not again
+ * until a message was taken. True where nobody listens.
  */
-void notify_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
+bool notify_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
  * Makes a text fit to be a value: control characters, which would end it, become blanks; and bytes

@@ -5,10 +5,11 @@
 #include <event2/event.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
+#include <string.h>
 
 #include "config/config.h"
 #include "net/admission.h"
+#include "ops/clock.h"
 #include "ops/notify.h"
 #include "server/generation.h"
 #include "server/watchdog.h"
@@ -19,24 +20,9 @@
  */
 #define EXTENSION_USEC 20000000
 
-/* `serving 3 clients on 2 listeners, generation 1` */
-struct figures {
-    char text[96];
-};
-
 static const char *plural(size_t count)
 {
     return count == 1 ? "" : "s";
-}
-
-static struct figures figures_of(struct status *status)
-{
-    struct figures figures;
-    size_t clients = status->clients_told = admission_clients(status->admission);
-    snprintf(figures.text, sizeof(figures.text),
-             "serving %zu client%s on %zu listener%s, generation %u", clients, plural(clients),
-             status->listeners, plural(status->listeners), status->generation);
-    return figures;
 }
 
 /* The first problem, and how many more there are. */
@@ -53,18 +39,61 @@ static void describe(const struct report *report, char *text, size_t size)
     notify_clean(text);
 }
 
-static void send_serving(struct status *status, const char *state)
-{
-    struct figures figures = figures_of(status);
-    const char *failed = *status->failure ? "; reload failed: " : "";
-    notify_send("%sSTATUS=%s%s%s\n", state, figures.text, failed, status->failure);
-}
-
-static void send_draining(struct status *status, const char *state)
+static bool send_serving(struct status *status, const char *state)
 {
     size_t clients = admission_clients(status->admission);
-    notify_send("%sEXTEND_TIMEOUT_USEC=%d\nSTATUS=draining, %zu client%s left\n", state,
-                EXTENSION_USEC, clients, plural(clients));
+    const char *failed = *status->failure ? "; reload failed: " : "";
+    if (!notify_send("%sSTATUS=serving %zu client%s on %zu listener%s, generation %u%s%s\n", state,
+                     clients, plural(clients), status->listeners, plural(status->listeners),
+                     status->generation, failed, status->failure))
+        return false;
+    status->clients_told = clients;
+    return true;
+}
+
+/* A server that hangs asks for no more time. */
+static bool send_draining(struct status *status, const char *state)
+{
+    size_t clients = admission_clients(status->admission);
+    char extend[48] = "";
+    if (!watchdog_barks(status->watchdog))
+        snprintf(extend, sizeof(extend), "EXTEND_TIMEOUT_USEC=%d\n", EXTENSION_USEC);
+    return notify_send("%s%sSTATUS=draining, %zu client%s left\n", state, extend, clients,
+                       plural(clients));
+}
+
+static bool send_announcement(struct status *status, enum announcement what)
+{
+    switch (what) {
+    case ANNOUNCE_RELOADING:
+        return notify_send("RELOADING=1\nMONOTONIC_USEC=%" PRId64
+                           "\nSTATUS=reading the configuration again\n",
+                           status->reload_usec);
+    case ANNOUNCE_READY:
+        return send_serving(status, "READY=1\n");
+    case ANNOUNCE_STOPPING:
+        return send_draining(status, "STOPPING=1\n");
+    case ANNOUNCEMENTS:
+        break;
+    }
+    return true;
+}
+
+/* Tells what is owed, up to the first that is not taken. Whether that is all. */
+static bool settle(struct status *status)
+{
+    for (int what = 0; what < ANNOUNCEMENTS; what++) {
+        if (status->owed[what] && !send_announcement(status, (enum announcement)what))
+            return false;
+        status->owed[what] = false;
+    }
+    return true;
+}
+
+static void announce(struct status *status, enum announcement what)
+{
+    status->owed[what] = true;
+    (void)settle(status); /* or the tick does */
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *argument)
@@ -72,12 +101,12 @@ static void on_tick(evutil_socket_t fd, short what, void *argument)
     struct status *status = argument;
     (void)fd;
     (void)what;
-    if (watchdog_barks(status->watchdog))
-        return; /* a server that hangs asks for no more time */
+    if (!settle(status))
+        return;
     if (status->draining)
-        send_draining(status, "");
+        (void)send_draining(status, "");
     else if (status->serving && admission_clients(status->admission) != status->clients_told)
-        send_serving(status, "");
+        (void)send_serving(status, "");
 }
 
 int status_start(struct status *status, struct event_base *base, const struct admission *admission,
@@ -107,35 +136,33 @@ void status_ready(struct status *status, const struct generation *generation)
     status->listeners = generation->config->listener_count;
     status->generation = generation->number;
     *status->failure = '\0';
-    send_serving(status, "READY=1\n");
+    announce(status, ANNOUNCE_READY);
 }
 
 void status_reloading(struct status *status)
 {
-    struct timespec now;
     status->serving = false;
-    if (clock_gettime(CLOCK_MONOTONIC, &now) < 0)
-        return;
-    notify_send("RELOADING=1\nMONOTONIC_USEC=%" PRId64 "\nSTATUS=reading the configuration again\n",
-                (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+    status->reload_usec = clock_precise();
+    status->owed[ANNOUNCE_READY] = false; /* another one follows */
+    announce(status, ANNOUNCE_RELOADING);
 }
 
 void status_reload_failed(struct status *status, const struct report *report)
 {
     status->serving = true;
     describe(report, status->failure, sizeof(status->failure));
-    send_serving(status, "READY=1\n");
+    announce(status, ANNOUNCE_READY);
 }
 
 void status_draining(struct status *status)
 {
     status->draining = true;
-    send_draining(status, "STOPPING=1\n");
+    announce(status, ANNOUNCE_STOPPING);
 }
 
 void status_start_failed(const struct report *report)
 {
     char why[2048];
     describe(report, why, sizeof(why));
-    notify_send("STATUS=cannot start: %s\n", why);
+    (void)notify_send("STATUS=cannot start: %s\n", why);
 }

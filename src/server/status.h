@@ -2,13 +2,15 @@
  * server/status.h - what the service manager hears of the server: its state, and live figures.
  *
  * Sends what sd_notify(3) describes, and `systemctl status` shows. While clients come and go, the
- * figures follow once a second at most. Main thread only.
+ * figures follow once a second at most. A change of state that the service manager does not take at
+ * once, having too much to do, is told again every second until it does. Main thread only.
  */
 #ifndef BANTERD_SERVER_STATUS_H
 #define BANTERD_SERVER_STATUS_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct admission;
 struct event;
@@ -17,12 +19,17 @@ struct generation;
 struct report;
 struct watchdog;
 
+/* Changes of state, in the order in which they are told if several are to be. */
+enum announcement { ANNOUNCE_RELOADING, ANNOUNCE_READY, ANNOUNCE_STOPPING, ANNOUNCEMENTS };
+
 struct status {
     const struct admission *admission;
     const struct watchdog *watchdog;
     struct event *tick; /* NULL where nobody listens */
     bool serving;
     bool draining;
+    bool owed[ANNOUNCEMENTS]; /* not told yet */
+    int64_t reload_usec;      /* when the reload was begun, by CLOCK_MONOTONIC */
     size_t clients_told;
     size_t listeners;
     unsigned generation;

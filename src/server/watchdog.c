@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <time.h>
 
-#include "net/clock.h"
+#include "ops/clock.h"
 #include "ops/log.h"
 #include "ops/notify.h"
 #include "ops/thread.h"
@@ -74,7 +74,7 @@ static void *run(void *argument)
     while (!watchdog->stopping) {
         if (look_around(watchdog))
             notify_send("WATCHDOG=1\n");
-        (void)clock_gettime(CLOCK_MONOTONIC, &next); /* cannot fail, see net/clock.c */
+        (void)clock_gettime(CLOCK_MONOTONIC, &next); /* cannot fail, see ops/clock.c */
         next.tv_sec += (next.tv_nsec + round) / 1000000000;
         next.tv_nsec = (next.tv_nsec + round) % 1000000000;
         while (!watchdog->stopping &&

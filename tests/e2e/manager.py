@@ -8,6 +8,7 @@ from banterd import PATIENCE
 from case import DaemonTest
 
 PING = "WATCHDOG=1\n"
+FILLING = "FILLING=1\n"     # of nobody's protocol
 
 
 class Manager:
@@ -25,8 +26,8 @@ class Manager:
         return self.socket.recv(65536).decode()
 
     def receive(self):
-        """The next message that is no ping."""
-        while (message := self._receive()) == PING:
+        """The next message, pings apart."""
+        while (message := self._receive()) in (PING, FILLING):
             pass
         return message
 
@@ -53,6 +54,16 @@ class Manager:
         finally:
             self.socket.settimeout(PATIENCE)
 
+    def fill(self):
+        """Makes the queue full, so that nothing more is taken until something is received."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.setblocking(False)
+            try:
+                while True:
+                    sender.sendto(FILLING.encode(), self.address)
+            except BlockingIOError:
+                pass
+
     def close(self):
         self.socket.close()
 
@@ -68,7 +79,7 @@ class ManagedTest(DaemonTest):
         self.manager = self.listen(self.directory / "notify")
 
     def listen(self, address):
-        """A manager that goes before the daemons end, so that none waits for it then."""
+        """A manager that goes with the test."""
         manager = Manager(address)
         self.addCleanup(manager.close)
         return manager

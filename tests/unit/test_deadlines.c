@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "net/clock.h"
+#include "ops/clock.h"
 #include "net/deadlines.h"
 #include "net/loop.h"
 #include "suites.h"
