@@ -9,7 +9,12 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+/* Another server that binds there has the lock for a moment; a tenth of a second is many. */
+#define LOCK_TRIES 20
+#define LOCK_PAUSE_NSEC 5000000
 
 static int set(int fd, int level, int option)
 {
@@ -128,8 +133,9 @@ static int clear_path(const struct address *address, const char **why)
 
 /*
  * Looking whether the path is free and taking it are two steps, so servers that start at once
- * should do them one after the other. The lock is on the directory, and leaves no file behind; one
- * that may not be read is not locked. A descriptor, or -1.
+ * should do them one after the other. The lock is on the directory, and leaves no file behind. One
+ * that cannot be had is gone without: anybody who may read the directory can keep it for ever. A
+ * descriptor, or -1.
  */
 static int lock_directory(const char *path)
 {
@@ -137,9 +143,12 @@ static int lock_directory(const char *path)
     const char *slash = strrchr(path, '/'); /* the path is absolute, so there is one */
     snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path + 1), path);
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0 && flock(fd, LOCK_EX) < 0) {
-        close(fd);
-        return -1;
+    for (int tries = LOCK_TRIES; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0; tries--) {
+        if (errno != EWOULDBLOCK || tries == 0) {
+            close(fd);
+            return -1;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE_NSEC}, NULL);
     }
     return fd;
 }

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import fcntl
 import multiprocessing
 import os
 import pathlib
@@ -86,6 +87,15 @@ class UnixSockets(DaemonTest):
         with socket.socket(socket.AF_UNIX) as old:
             old.bind(str(path))
             old.listen()
+
+    def test_a_lock_on_its_directory_keeps_nobody_from_serving(self):
+        daemon = self.prepare(self.ECHO)
+        directory = os.open(daemon.directory, os.O_RDONLY)
+        self.addCleanup(os.close, directory)
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        self.daemons.append(daemon)
+        daemon.start()
+        self.assert_echoes(self.connect(daemon, "echo"))
 
     def test_a_unix_socket_serves_and_is_removed_at_exit(self):
         daemon = self.start(self.ECHO)
