@@ -115,14 +115,15 @@ static int parse_command(int count, char **arguments, struct command *command)
     return -1;
 }
 
-/* NULL when the configuration is bad, and all that is wrong with it has been said. */
-static struct config *load(const char *path)
+/* NULL with the exit status where there is none to be had, and all that is wrong has been said. */
+static struct config *load(const char *path, int *status)
 {
     struct report report = {0};
     struct config *config = config_load(path, &report);
     const char *message;
     for (size_t i = 0; (message = report_message(&report, i)); i++)
         log_plain(LOG_ERROR, message);
+    *status = config ? 0 : report.system ? EX_OSERR : EX_CONFIG;
     report_fini(&report);
     return config;
 }
@@ -131,10 +132,11 @@ static struct config *load(const char *path)
 static int list_protocols(const char *path)
 {
     struct config *config = NULL;
+    int status;
     if (path || access(DEFAULT_PATH, F_OK) == 0) {
-        config = load(path ? path : DEFAULT_PATH);
+        config = load(path ? path : DEFAULT_PATH, &status);
         if (!config)
-            return EX_CONFIG;
+            return status;
     }
     catalog_print_built_in(stdout);
     catalog_print_directory(stdout, config ? config->protocol_path : PROTOCOL_DIR, stderr);
@@ -179,10 +181,11 @@ int main(int count, char **arguments)
     const char *path = command.path ? command.path : DEFAULT_PATH;
     if (command.action == SERVE)
         return server_run(&(struct server_options){.path = path, .log_level = command.log_level});
-    struct config *config = load(path);
+    struct config *config = load(path, &status);
     if (!config)
-        return EX_CONFIG;
-    status = command.action == DUMP ? dump(config) : 0;
+        return status;
+    if (command.action == DUMP)
+        status = dump(config);
     config_unref(config);
     return status;
 }

@@ -32,12 +32,14 @@ static const char *resolve(const struct reader *reader, const char *name, const 
 {
     const char *why;
     const char *absolute = file_beside(reader->path, path, reader->arena, &why);
+    int cause = absolute ? EINVAL : errno;
 
     if (absolute)
         why = ini_refuses(name, absolute);
     if (!why)
         return absolute;
     refuse(reader, line, "%s = %s: %s", name, path, why);
+    report_cause(reader->report, cause);
     return NULL;
 }
 
@@ -110,6 +112,7 @@ static const char *find_protocol(const struct reader *reader, const struct ini_s
     const struct banter_protocol *protocol;
     const char *name;
     char why[512];
+    int cause;
 
     if (!key) {
         refuse(reader, section->line, "[%s] has no protocol; write protocol = NAME", section->name);
@@ -120,9 +123,13 @@ static const char *find_protocol(const struct reader *reader, const struct ini_s
         name = resolve(reader, key->name, name, key->line);
     if (!name || !config->protocol_path)
         return NULL;
+    setup_begin(listener->name, name);
     protocol = registry_find(name, config->protocol_path, why, sizeof(why));
+    cause = errno;
+    setup_end();
     if (!protocol) {
         refuse_protocol(reader, key, why);
+        report_cause(reader->report, cause);
         return NULL;
     }
     if (!check_clash(reader, protocol, key))
@@ -346,6 +353,7 @@ struct config *config_load(const char *path, struct report *report)
 
     if (!config) {
         report_add(report, path, 0, "%s", strerror(ENOMEM));
+        report_cause(report, ENOMEM);
         return NULL;
     }
     reader = (struct reader){.path = config->path, .arena = config->arena, .report = report};

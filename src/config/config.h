@@ -67,12 +67,6 @@ struct config *config_load(const char *path, struct report *report);
 #define CONFIG_NAME 64
 
 /*
- * Whose configure() is running: config_load() waits for it, so a watchdog on another thread may
- * want to know. False: nobody's is. Any thread.
- */
-bool config_configuring(char listener[CONFIG_NAME], char protocol[CONFIG_NAME]);
-
-/*
  * A new configuration has one reference; the last one frees it. Any thread may take and give back;
  * unref(NULL) is fine.
  */

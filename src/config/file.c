@@ -173,8 +173,10 @@ const char *file_beside(const char *beside, const char *path, struct arena *aren
     errno = ENOMEM;
     if (strncmp(path, CREDENTIALS, length) == 0) {
         *why = "CREDENTIALS_DIRECTORY is not set, as it is in a service with LoadCredential=";
-        if (!credentials || *credentials != '/')
+        if (!credentials || *credentials != '/') {
+            errno = EINVAL;
             return NULL;
+        }
         path = join(credentials, strlen(credentials), path + length, arena);
     } else {
         while (strncmp(path, "./", 2) == 0)

@@ -31,9 +31,9 @@ unsigned file_check_text(const struct banter_file *file, const char **why);
 
 /*
  * The absolute form of `path`: a relative one starts at the directory of the file `beside`, and one
- * that begins with `%d/` at $CREDENTIALS_DIRECTORY, systemd.exec(5). NULL with the reason in `why`
- * when there is no such directory, memory is out, or the working directory is needed and cannot be
- * found out.
+ * that begins with `%d/` at $CREDENTIALS_DIRECTORY, systemd.exec(5). NULL with errno, and the
+ * reason in `why`, when there is no such directory, memory is out, or the working directory is
+ * needed and cannot be found out.
  */
 const char *file_beside(const char *beside, const char *path, struct arena *arena,
                         const char **why);

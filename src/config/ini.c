@@ -81,7 +81,9 @@ static void confirm(const char *path, const char *text, size_t length, const str
     dictionary *parsed = parse(text, length);
 
     if (!parsed) {
-        report_add(report, path, 0, "iniparser cannot read it; it needs memory, and /proc");
+        report_add(report, path, 0,
+                   "iniparser cannot read it; it needs memory, a descriptor, and /proc");
+        report_cause(report, ENOMEM);
         return;
     }
     if ((size_t)parsed->n != ini->entries)
@@ -99,16 +101,20 @@ struct ini *ini_read(const char *path, struct arena *arena, struct report *repor
     struct banter_file file;
     struct ini *ini;
     const char *why;
+    int error = file_read(path, arena, &file, &why);
 
-    if (file_read(path, arena, &file, &why) != 0) {
+    if (error != 0) {
         report_add(report, path, 0, "%s", why);
+        report_cause(report, -error);
         return NULL;
     }
     ini = scan(path, file.text, file.length, arena, report);
-    if (!ini)
+    if (!ini) {
         report_add(report, path, 0, "%s", strerror(ENOMEM));
-    else if (report->count == before)
+        report_cause(report, ENOMEM);
+    } else if (report->count == before) {
         confirm(path, file.text, file.length, ini, report);
+    }
     return ini;
 }
 

@@ -97,6 +97,12 @@ static void refuse(const struct setting *setting, const char *reason)
                setting->option->name, *setting->text != '\0' ? setting->text : "\"\"", reason);
 }
 
+static void refuse_no_memory(const struct setting *setting)
+{
+    refuse(setting, strerror(ENOMEM));
+    report_cause(setting->report, ENOMEM);
+}
+
 static bool has_bounds(const struct banter_option *option)
 {
     return option->min != 0 || option->max != 0;
@@ -245,7 +251,7 @@ static void set_string(const struct setting *setting, const char **member)
     }
     copy = arena_copy(setting->arena, setting->text, strlen(setting->text));
     if (!copy)
-        refuse(setting, strerror(ENOMEM));
+        refuse_no_memory(setting);
     else
         *member = copy;
 }
@@ -261,6 +267,7 @@ static void set_file(const struct setting *setting, struct banter_file *member)
     const char *path;
     const char *why;
     unsigned line;
+    int error;
 
     if (*setting->text == '\0') {
         refuse(setting, "names no file");
@@ -268,12 +275,17 @@ static void set_file(const struct setting *setting, struct banter_file *member)
     }
     path = file_beside(setting->source->file, setting->text, setting->arena, &why);
     if (!path) {
+        int cause = errno;
+
         refuse(setting, why);
+        report_cause(setting->report, cause);
         return;
     }
     why = ini_refuses(setting->option->name, path);
-    if (why || file_read(path, setting->arena, member, &why) != 0) {
+    error = why ? -EINVAL : file_read(path, setting->arena, member, &why);
+    if (error != 0) {
         refuse_file(setting, path, why);
+        report_cause(setting->report, -error);
         return;
     }
     line = file_check_text(member, &why);

@@ -22,6 +22,7 @@ void refuse(const struct reader *reader, unsigned line, const char *format, ...)
 void refuse_no_memory(const struct reader *reader)
 {
     refuse(reader, 0, "%s", strerror(ENOMEM));
+    report_cause(reader->report, ENOMEM);
 }
 
 static void refuse_key(const struct reader *reader, const struct ini_key *key,

@@ -1,7 +1,8 @@
 /*
- * config/setup.c - what a protocol may ask of its host during configure().
+ * config/setup.c - see setup.h; and what a protocol may ask of its host during configure().
  *
- * A struct banter_setup lives on the stack for one call. Main thread only.
+ * A struct banter_setup lives on the stack for one call. The mutex is held for a few instructions
+ * only, and never while a protocol runs.
  */
 #include "config/setup.h"
 
@@ -9,6 +10,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "config/section.h"
 #include "text/arena.h"
 
 struct banter_setup {
@@ -16,27 +18,36 @@ struct banter_setup {
     unsigned line; /* of the listener's section */
 };
 
-/* Whose configure() runs, NULL for nobody's; what it points to is there as long as it is set. */
-static const struct listener_config *configured;
-static pthread_mutex_t configured_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct {
+    pthread_mutex_t mutex;
+    const char *listener; /* NULL: nobody's code runs; else both live until setup_end() */
+    const char *protocol;
+} running = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-static void set_configured(const struct listener_config *listener)
+void setup_begin(const char *listener, const char *protocol)
 {
-    pthread_mutex_lock(&configured_mutex);
-    configured = listener;
-    pthread_mutex_unlock(&configured_mutex);
+    pthread_mutex_lock(&running.mutex);
+    running.listener = listener;
+    running.protocol = protocol;
+    pthread_mutex_unlock(&running.mutex);
 }
 
-bool config_configuring(char listener[CONFIG_NAME], char protocol[CONFIG_NAME])
+void setup_end(void)
 {
-    pthread_mutex_lock(&configured_mutex);
-    bool busy = configured != NULL;
-    if (busy) {
-        snprintf(listener, CONFIG_NAME, "%s", configured->name);
-        snprintf(protocol, CONFIG_NAME, "%s", configured->protocol->name);
+    setup_begin(NULL, NULL);
+}
+
+bool setup_is_running(char listener[CONFIG_NAME], char protocol[CONFIG_NAME])
+{
+    pthread_mutex_lock(&running.mutex);
+    bool is_running = running.listener != NULL;
+    if (is_running) {
+        const char *slash = strrchr(running.protocol, '/'); /* of a path the end tells more */
+        snprintf(listener, CONFIG_NAME, "%s", running.listener);
+        snprintf(protocol, CONFIG_NAME, "%s", slash ? slash + 1 : running.protocol);
     }
-    pthread_mutex_unlock(&configured_mutex);
-    return busy;
+    pthread_mutex_unlock(&running.mutex);
+    return is_running;
 }
 
 void setup_run(const struct listener_config *listener, const struct reader *reader)
@@ -45,9 +56,9 @@ void setup_run(const struct listener_config *listener, const struct reader *read
 
     if (!listener->protocol->configure)
         return;
-    set_configured(listener);
+    setup_begin(listener->name, listener->protocol->name);
     listener->protocol->configure(&setup, listener->settings);
-    set_configured(NULL);
+    setup_end();
 }
 
 void *banter_alloc(struct banter_setup *setup, size_t size)

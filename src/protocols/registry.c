@@ -2,10 +2,14 @@
 #include "protocols/registry.h"
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* The symbol that an object exports, from BANTER_PROTOCOL(). */
 #define SYMBOL "banter_protocol"
@@ -184,12 +188,34 @@ static const struct banter_protocol *find_loaded(const void *handle)
 }
 
 /*
+ * Whether the loader can read the file. Asked beforehand, as the loader keeps its errno to itself,
+ * and would wait for the writer of a fifo. False: why, and errno as registry_find() has it.
+ */
+static bool is_readable(const char *path, char *why, size_t why_size)
+{
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int error = fd < 0 || fstat(fd, &status) < 0 ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+    if (!error && S_ISREG(status.st_mode))
+        return true;
+    snprintf(why, why_size, "%s cannot be opened: %s", path,
+             error ? strerror(error) : "Not a regular file");
+    errno = error;
+    return false;
+}
+
+/*
  * Objects are never unloaded: a client may be in the middle of one, and a later look at a refused
  * one costs nothing.
  */
 static const struct banter_protocol *load(const char *path, char *why, size_t why_size)
 {
+    if (!is_readable(path, why, why_size))
+        return NULL;
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    errno = 0;
     if (!handle) {
         snprintf(why, why_size, "%s", dlerror());
         return NULL;
@@ -210,6 +236,7 @@ static const struct banter_protocol *load(const char *path, char *why, size_t wh
     struct loaded *loaded = calloc(1, sizeof(*loaded));
     if (!loaded) {
         snprintf(why, why_size, "%s cannot be loaded: no memory", path);
+        errno = ENOMEM;
         return NULL;
     }
     size_t size = protocol->size < sizeof(*protocol) ? protocol->size : sizeof(*protocol);
@@ -229,6 +256,7 @@ static bool is_object(const char *name)
 const struct banter_protocol *registry_find(const char *name, const char *directory, char *why,
                                             size_t why_size)
 {
+    errno = 0;
     if (strchr(name, '/'))
         return load(name, why, why_size);
     if (is_object(name)) {

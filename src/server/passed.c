@@ -71,6 +71,7 @@ static bool take(struct passed *passed, size_t count, const char *names, struct 
     passed->names = names ? strdup(names) : NULL;
     if (!passed->sockets || (names && !passed->names)) {
         report_add(report, MANAGER, 0, "%s", strerror(ENOMEM));
+        report_cause(report, ENOMEM);
         return false;
     }
     passed->count = count;
@@ -96,11 +97,13 @@ bool passed_adopt(struct passed *passed, unsigned workers, struct report *report
     for (size_t i = 0; i < passed->count; i++) {
         struct passed_socket *socket = &passed->sockets[i];
         const char *why;
-        if (endpoint_adopt(socket->fd, workers, &socket->endpoint, &why) == 0) {
+        int error = endpoint_adopt(socket->fd, workers, &socket->endpoint, &why);
+        if (!error) {
             socket->fd = -1;
         } else {
             report_add(report, MANAGER, 0, "the passed socket '%s' cannot be used: %s",
                        socket->name, why);
+            report_cause(report, -error);
             all = false;
         }
     }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "config/setup.h"
 #include "net/admission.h"
 #include "net/loop.h"
 #include "ops/log.h"
@@ -278,11 +279,11 @@ static void on_libevent_fatal(int error)
     _exit(EX_OSERR);
 }
 
-/* The one thing that a protocol may hang the main thread in. On the watchdog's thread. */
+/* What a protocol may hang the main thread in. On the watchdog's thread. */
 static bool get_duty(void *owner, struct duty *duty)
 {
     (void)owner;
-    return config_configuring(duty->listener, duty->protocol);
+    return setup_is_running(duty->listener, duty->protocol);
 }
 
 /* The main thread's own things, before it is known what is to be served. */
@@ -405,6 +406,12 @@ static int start_watching(struct server *server)
     return error;
 }
 
+/* Of what was read, and is bad; unless the system has failed, and it may be fine the next time. */
+static int failure_of(const struct report *report)
+{
+    return report->system ? EX_OSERR : EX_CONFIG;
+}
+
 /* The sockets, and the workers. 0 or the exit status. */
 static int serve(struct server *server, struct config *config, struct report *report)
 {
@@ -414,7 +421,7 @@ static int serve(struct server *server, struct config *config, struct report *re
     files_raise_limit(config, lineage->workers);
     if (!passed_adopt(&lineage->passed, lineage->workers, report) ||
         !passed_check(&lineage->passed, config, report))
-        return EX_CONFIG;
+        return failure_of(report);
     struct generation *first = generation_new(lineage, config, NULL, report);
     if (!first)
         return EX_OSERR;
@@ -437,7 +444,7 @@ static int start(struct server *server, struct report *report)
     bool taken = passed_take(&server->lineage.passed, report);
     notify_start();
     if (!taken)
-        return EX_CONFIG;
+        return failure_of(report);
     struct config *config = NULL;
     int status = EX_OSERR;
     int error = start_watching(server);
@@ -448,7 +455,7 @@ static int start(struct server *server, struct report *report)
     if (error)
         report_add(report, "banterd", 0, "cannot start: %s", strerror(-error));
     else
-        status = config ? serve(server, config, report) : EX_CONFIG;
+        status = config ? serve(server, config, report) : failure_of(report);
     config_unref(config);
     return status;
 }

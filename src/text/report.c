@@ -6,6 +6,7 @@
  */
 #include "text/report.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,13 +62,29 @@ void report_add(struct report *report, const char *file, unsigned line, const ch
 void report_vadd(struct report *report, const char *file, unsigned line, const char *format,
                  va_list arguments)
 {
-    char *entry = reserve(report) ? compose(file, line, format, arguments) : NULL;
+    bool has_room = reserve(report);
+    char *entry = has_room ? compose(file, line, format, arguments) : NULL;
 
     if (!entry) {
         report->truncated = true;
+        if (has_room || report->count < MESSAGES_MAX)
+            report_cause(report, ENOMEM);
         return;
     }
     report->problems[report->count++] = (struct problem){.message = entry, .line = line};
+}
+
+void report_cause(struct report *report, int error)
+{
+    switch (error) {
+    case EAGAIN: /* a file that was changing while it was read */
+    case EIO:
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        report->system = true;
+    }
 }
 
 bool report_failed(const struct report *report)

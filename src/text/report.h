@@ -20,6 +20,7 @@ struct report {
     size_t count;
     size_t capacity;
     bool truncated; /* memory ran out or there were too many: some messages are missing */
+    bool system;    /* the system has failed, so it may be all right another time */
 };
 
 /* An empty report is all zero: struct report report = {0}; */
@@ -32,6 +33,12 @@ void report_add(struct report *report, const char *file, unsigned line, const ch
     __attribute__((format(printf, 4, 5)));
 void report_vadd(struct report *report, const char *file, unsigned line, const char *format,
                  va_list arguments) __attribute__((format(printf, 4, 0)));
+
+/*
+ * Notes which errno has led to the message added last: some are the system's failure, and not that
+ * of what was read, such as a lack of memory or of descriptors.
+ */
+void report_cause(struct report *report, int error);
 
 /* Whether anything was added. */
 bool report_failed(const struct report *report);

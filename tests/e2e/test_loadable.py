@@ -131,6 +131,10 @@ class Refusals(DaemonTest):
     def test_a_missing_object(self):
         self.assert_not_loaded("No such file or directory")
 
+    def test_a_fifo_is_not_waited_for(self):
+        os.mkfifo(self.object)
+        self.assert_refused(f"{self.object} cannot be opened: Not a regular file")
+
     def test_a_file_that_is_no_object(self):
         self.object.write_text("this is not an object\n" * 100)
         self.assert_not_loaded("ELF|not a shared object")

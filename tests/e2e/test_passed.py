@@ -122,6 +122,14 @@ class Refused(PassedTest):
             with self.subTest(why):
                 self.assertEqual(self.refuses([passed], "echo"), self.CANNOT + why)
 
+    def test_without_descriptors_it_may_be_tried_again(self):
+        passed = [self.bound() for _ in range(8)]
+        status, log = self.start_fails(
+            server(workers=4) + listener("echo"), passed=passed, open_files=(24, 24),
+            environment={"LISTEN_FDNAMES": ":".join(8 * ["echo"])})
+        self.assertEqual(status, 71)
+        self.assertIn(self.CANNOT + "Too many open files", log.splitlines())
+
     def test_variables_that_make_no_sense(self):
         passed = [self.bound()]
         for environment, why in (

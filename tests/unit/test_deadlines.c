@@ -4,9 +4,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "ops/clock.h"
 #include "net/deadlines.h"
 #include "net/loop.h"
+#include "ops/clock.h"
 #include "suites.h"
 
 struct alarm {

@@ -1,6 +1,8 @@
 /*
  * unit/test_report.c - problems are kept in order, each as one finished message.
  */
+#include <errno.h>
+
 #include <check.h>
 
 #include "suites.h"
@@ -49,6 +51,7 @@ START_TEST(a_flood_of_messages_is_cut)
     for (unsigned line = 1; line <= 5000; line++)
         report_add(&report, "f", line, "bad");
     ck_assert(report.truncated);
+    ck_assert(!report.system);
     ck_assert_uint_ge(report.count, 1000);
     ck_assert_uint_lt(report.count, 5000);
     ck_assert_str_eq(report_message(&report, 0), "f:1: bad");
@@ -78,6 +81,29 @@ START_TEST(a_finished_report_is_empty_again)
 }
 END_TEST
 
+START_TEST(the_system_is_blamed_for_its_own_failures_only)
+{
+    static const int of_files[] = {0, EACCES, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, EFBIG};
+    static const int of_the_system[] = {EIO, EMFILE, ENFILE, ENOMEM};
+    struct report report = {0};
+
+    for (size_t i = 0; i < sizeof(of_files) / sizeof(of_files[0]); i++) {
+        report_add(&report, "f", 1, "bad");
+        report_cause(&report, of_files[i]);
+        ck_assert(!report.system);
+    }
+    for (size_t i = 0; i < sizeof(of_the_system) / sizeof(of_the_system[0]); i++) {
+        report.system = false;
+        report_cause(&report, of_the_system[i]);
+        ck_assert(report.system);
+        report_cause(&report, EINVAL);
+        ck_assert(report.system);
+    }
+    report_fini(&report);
+    ck_assert(!report.system);
+}
+END_TEST
+
 Suite *report_suite(void)
 {
     Suite *suite = suite_create("report");
@@ -87,6 +113,7 @@ Suite *report_suite(void)
     tcase_add_test(tests, sorting_keeps_the_order_within_a_line_and_of_other_files);
     tcase_add_test(tests, a_flood_of_messages_is_cut);
     tcase_add_test(tests, a_finished_report_is_empty_again);
+    tcase_add_test(tests, the_system_is_blamed_for_its_own_failures_only);
     suite_add_tcase(suite, tests);
     return suite;
 }
