@@ -27,12 +27,21 @@
 /* After the goodbye at the end of a drain, clients have so long to take it. */
 #define GOODBYE_MS 1000
 
-/* A worker that does not end within so many seconds hangs in a protocol. */
-#define JOIN_PATIENCE 10
+/* A worker that does not end within this time hangs in a protocol. */
+#define STOP_MS 10000
+
+/* ... and this is what it has left when somebody insists. */
+#define ABANDON_MS 100
 
 #define SIGNALS 3 /* HUP, TERM, INT */
 
-enum server_state { SERVER_RUNNING, SERVER_DRAINING, SERVER_DISMISSING, SERVER_STOPPING };
+enum server_state {
+    SERVER_RUNNING,
+    SERVER_DRAINING,
+    SERVER_DISMISSING,
+    SERVER_STOPPING,   /* workers are waited for */
+    SERVER_ABANDONING, /* ... and not for long, or not any more */
+};
 
 struct server {
     const struct server_options *options;
@@ -51,7 +60,8 @@ struct server {
     struct event *hangup;        /* becomes active with a HUP, or many */
     bool reload_again;           /* a HUP came while a reload was under way */
 
-    unsigned worker_count; /* constant; all of them run */
+    unsigned worker_count; /* constant once all have been started */
+    unsigned running;      /* workers that have not ended */
     unsigned adopting;     /* workers that have not adopted the current generation yet */
     unsigned occupied;     /* workers with clients, while draining */
     struct worker **workers;
@@ -183,11 +193,40 @@ static void start_timer(struct server *server, int64_t milliseconds)
         event_active(server->timer, EV_TIMEOUT, 1);
 }
 
+/* The loop turns until the last worker has ended. */
 static void stop(struct server *server)
 {
     server->state = SERVER_STOPPING;
     for_each_worker(server, worker_stop);
-    event_base_loopbreak(server->base);
+    start_timer(server, STOP_MS);
+}
+
+static void log_stuck(unsigned number, const struct watched *watched)
+{
+    struct duty duty;
+    if (watched->duty(watched->owner, &duty))
+        log_event(LOG_ERROR, "worker-stuck", log_number("worker", number),
+                  log_text("listener", duty.listener), log_text("protocol", duty.protocol));
+    else
+        log_event(LOG_ERROR, "worker-stuck", log_number("worker", number));
+}
+
+/* The memory and the sockets of a worker that hangs are in use for ever; nothing can be tidied. */
+__attribute__((noreturn)) static void abandon(struct server *server)
+{
+    for (unsigned i = 0; i < server->worker_count; i++)
+        if (!worker_has_ended(server->workers[i]))
+            log_stuck(i, worker_watched(server->workers[i]));
+    log_stop();
+    _exit(EXIT_FAILURE);
+}
+
+static void on_ended(void *owner, struct worker *worker)
+{
+    struct server *server = owner;
+    watchdog_dismiss(&server->watchdog, worker_watched(worker));
+    if (--server->running == 0)
+        event_base_loopbreak(server->base);
 }
 
 static void drain(struct server *server)
@@ -207,7 +246,7 @@ static void drain(struct server *server)
 static void on_emptied(void *owner)
 {
     struct server *server = owner;
-    if (--server->occupied == 0 && server->state != SERVER_STOPPING)
+    if (--server->occupied == 0 && server->state < SERVER_STOPPING)
         stop(server);
 }
 
@@ -216,12 +255,20 @@ static void on_timer(evutil_socket_t fd, short what, void *argument)
     struct server *server = argument;
     (void)fd;
     (void)what;
-    if (server->state == SERVER_DRAINING) {
+    switch (server->state) {
+    case SERVER_RUNNING:
+        break;
+    case SERVER_DRAINING:
         server->state = SERVER_DISMISSING;
         for_each_worker(server, worker_dismiss);
         start_timer(server, GOODBYE_MS);
-    } else if (server->state == SERVER_DISMISSING) {
+        break;
+    case SERVER_DISMISSING:
         stop(server);
+        break;
+    case SERVER_STOPPING:
+    case SERVER_ABANDONING:
+        abandon(server);
     }
 }
 
@@ -230,10 +277,21 @@ static void on_terminate(evutil_socket_t fd, short what, void *argument)
     struct server *server = argument;
     (void)fd;
     (void)what;
-    if (server->state == SERVER_RUNNING)
+    switch (server->state) {
+    case SERVER_RUNNING:
         drain(server);
-    else if (server->state != SERVER_STOPPING)
+        break;
+    case SERVER_DRAINING:
+    case SERVER_DISMISSING:
         stop(server);
+        break;
+    case SERVER_STOPPING:
+        server->state = SERVER_ABANDONING;
+        start_timer(server, ABANDON_MS);
+        break;
+    case SERVER_ABANDONING:
+        break;
+    }
 }
 
 /* --- the beginning ------------------------------------------------------------------------- */
@@ -323,8 +381,11 @@ static unsigned count_workers(const struct config *config)
 
 static int start_workers(struct server *server, unsigned count)
 {
-    const struct worker_reports reports = {
-        .mailbox = &server->mailbox, .owner = server, .adopted = on_adopted, .emptied = on_emptied};
+    const struct worker_reports reports = {.mailbox = &server->mailbox,
+                                           .owner = server,
+                                           .adopted = on_adopted,
+                                           .emptied = on_emptied,
+                                           .ended = on_ended};
     server->workers = calloc(count, sizeof(struct worker *));
     if (!server->workers)
         return -ENOMEM;
@@ -338,37 +399,10 @@ static int start_workers(struct server *server, unsigned count)
             return error;
         }
         server->workers[server->worker_count++] = worker;
+        server->running++;
         watchdog_watch(&server->watchdog, worker_watched(worker));
     }
     return 0;
-}
-
-/* Its memory and its sockets are in use for ever; there is nothing left to tidy. */
-__attribute__((noreturn)) static void abandon(struct server *server, unsigned worker, int error)
-{
-    struct duty duty;
-    const struct watched *watched = worker_watched(server->workers[worker]);
-    if (watched->duty(watched->owner, &duty))
-        log_event(LOG_ERROR, "worker-stuck", log_number("worker", worker),
-                  log_text("listener", duty.listener), log_text("protocol", duty.protocol),
-                  log_text("error", strerror(-error)));
-    else
-        log_event(LOG_ERROR, "worker-stuck", log_number("worker", worker),
-                  log_text("error", strerror(-error)));
-    log_stop();
-    _exit(EXIT_FAILURE);
-}
-
-/* Waits for the workers, which have been told to stop. */
-static void join_workers(struct server *server)
-{
-    for (unsigned i = 0; i < server->worker_count; i++) {
-        int error = worker_join(server->workers[i], JOIN_PATIENCE);
-        if (error)
-            abandon(server, i, error);
-    }
-    /* Not before all have ended: reports of one may be in the mailbox that another posts to. */
-    for_each_worker(server, worker_free);
 }
 
 static void fini(struct server *server)
@@ -376,7 +410,7 @@ static void fini(struct server *server)
     set_mask(SIG_BLOCK); /* without their events they would kill */
     watchdog_stop(&server->watchdog);
     status_stop(&server->status);
-    join_workers(server);
+    for_each_worker(server, worker_free);
     free(server->workers);
     generation_free(server->retiring, server->current);
     generation_free(server->current, NULL);
@@ -429,7 +463,6 @@ static int serve(struct server *server, struct config *config, struct report *re
     int error = start_workers(server, lineage->workers);
     if (error) {
         report_add(report, "banterd", 0, "cannot start a worker: %s", strerror(-error));
-        for_each_worker(server, worker_stop);
         return EX_OSERR;
     }
     server->current = NULL;
@@ -474,10 +507,13 @@ int server_run(const struct server_options *options)
     struct report report = {0};
     set_mask(SIG_BLOCK); /* from here on a HUP is a reload, if a late one, and not the end */
     int status = start(&server, &report);
-    if (status == 0)
-        (void)event_base_dispatch(server.base);
-    else
+    if (status != 0) {
         log_failed_start(&report);
+        if (server.running > 0)
+            stop(&server);
+    }
+    if (server.running > 0) /* and until none is */
+        (void)event_base_dispatch(server.base);
     report_fini(&report);
     fini(&server);
     if (status == 0)

@@ -9,8 +9,15 @@
 #include "ops/notify.h"
 #include "ops/thread.h"
 
-/* Rounds in the time that is granted. */
+/* Rounds in the time that is granted, and how many without an answer make a hang. */
 #define ROUNDS 4
+#define PATIENCE (ROUNDS / 2)
+
+/* The time where none is granted, in microseconds. */
+#define UNASKED_USEC 20000000
+
+/* No thread that is merely late is said to hang, however little time is granted. */
+#define LEAST_HANG_NSEC 100000000
 
 static void on_question(void *owner)
 {
@@ -21,7 +28,7 @@ static void on_question(void *owner)
 static void ask(struct watched *watched)
 {
     atomic_store(&watched->answered, false);
-    watched->asked = clock_now();
+    watched->asked = clock_precise();
     if (watched->mailbox)
         mailbox_post(watched->mailbox, &watched->question);
 }
@@ -29,8 +36,7 @@ static void ask(struct watched *watched)
 static void log_hung(struct watchdog *watchdog, struct watched *watched)
 {
     struct duty duty;
-    uint64_t since = (uint64_t)(clock_now() - watched->asked);
-    watched->hung = true;
+    uint64_t since = (uint64_t)(clock_precise() - watched->asked) / 1000;
     atomic_fetch_add(&watchdog->hanging, 1);
     if (watched->duty(watched->owner, &duty))
         log_event(LOG_ERROR, "thread-hung", log_text("thread", watched->thread),
@@ -41,27 +47,40 @@ static void log_hung(struct watchdog *watchdog, struct watched *watched)
                   log_seconds("for", since));
 }
 
-static void log_resumed(struct watchdog *watchdog, struct watched *watched)
+static void log_resumed(struct watchdog *watchdog, const struct watched *watched)
 {
-    watched->hung = false;
     atomic_fetch_sub(&watchdog->hanging, 1);
     log_event(LOG_NOTICE, "thread-resumed", log_text("thread", watched->thread));
 }
 
-/* Whether all have answered; then all are asked again. */
+/*
+ * Rounds are counted rather than time: a process that was suspended as a whole, and the watchdog
+ * with it, has missed one round at most.
+ */
+static void look_at(struct watchdog *watchdog, struct watched *watched)
+{
+    if (!atomic_load(&watched->answered)) {
+        if (watched->missed < watchdog->patience && ++watched->missed == watchdog->patience)
+            log_hung(watchdog, watched);
+        return;
+    }
+    if (watched->missed >= watchdog->patience)
+        log_resumed(watchdog, watched);
+    watched->missed = 0;
+    watched->turned = true;
+    ask(watched);
+}
+
+/* Whether all have turned since it was so the last time. */
 static bool look_around(struct watchdog *watchdog)
 {
     bool all = watchdog->watched != NULL;
     for (struct watched *watched = watchdog->watched; watched; watched = watched->next) {
-        bool answered = atomic_load(&watched->answered);
-        if (answered && watched->hung)
-            log_resumed(watchdog, watched);
-        else if (!answered && !watched->hung && clock_now() - watched->asked >= watchdog->patience)
-            log_hung(watchdog, watched);
-        all = all && answered;
+        look_at(watchdog, watched);
+        all = all && watched->turned;
     }
     for (struct watched *watched = watchdog->watched; all && watched; watched = watched->next)
-        ask(watched);
+        watched->turned = false;
     return all;
 }
 
@@ -69,14 +88,14 @@ static void *run(void *argument)
 {
     struct watchdog *watchdog = argument;
     struct timespec next;
-    int64_t round = (int64_t)notify_watchdog() * (1000 / ROUNDS); /* nanoseconds */
+    bool pings = notify_watchdog() > 0;
     pthread_mutex_lock(&watchdog->mutex);
     while (!watchdog->stopping) {
-        if (look_around(watchdog))
-            notify_send("WATCHDOG=1\n");
+        if (look_around(watchdog) && pings)
+            (void)notify_send("WATCHDOG=1\n"); /* one that is not taken is followed by others */
         (void)clock_gettime(CLOCK_MONOTONIC, &next); /* cannot fail, see ops/clock.c */
-        next.tv_sec += (next.tv_nsec + round) / 1000000000;
-        next.tv_nsec = (next.tv_nsec + round) % 1000000000;
+        next.tv_sec += (next.tv_nsec + watchdog->round) / 1000000000;
+        next.tv_nsec = (next.tv_nsec + watchdog->round) % 1000000000;
         while (!watchdog->stopping &&
                pthread_cond_timedwait(&watchdog->stop, &watchdog->mutex, &next) != ETIMEDOUT)
             continue;
@@ -87,10 +106,11 @@ static void *run(void *argument)
 
 int watchdog_start(struct watchdog *watchdog)
 {
-    uint64_t usec = notify_watchdog();
-    if (usec == 0)
-        return 0;
-    watchdog->patience = (int64_t)(usec / 1000 / 2);
+    int64_t usec = notify_watchdog() > 0 ? (int64_t)notify_watchdog() : UNASKED_USEC;
+    watchdog->round = usec * 1000 / ROUNDS;
+    watchdog->patience = PATIENCE;
+    if (watchdog->round * PATIENCE < LEAST_HANG_NSEC)
+        watchdog->patience = (int)(LEAST_HANG_NSEC / watchdog->round + 1);
     int error = -pthread_mutex_init(&watchdog->mutex, NULL);
     if (error)
         return error;
@@ -128,6 +148,7 @@ void watchdog_watch(struct watchdog *watchdog, struct watched *watched)
     pthread_mutex_lock(&watchdog->mutex);
     watched->next = watchdog->watched;
     watchdog->watched = watched;
+    watched->missed = -1; /* the round that is under way does not count */
     ask(watched);
     pthread_mutex_unlock(&watchdog->mutex);
 }
@@ -139,6 +160,21 @@ void watchdog_introduce(struct watchdog *watchdog, struct watched *watched, stru
     pthread_mutex_lock(&watchdog->mutex);
     watched->mailbox = mailbox;
     atomic_store(&watched->answered, true);
+    pthread_mutex_unlock(&watchdog->mutex);
+}
+
+void watchdog_dismiss(struct watchdog *watchdog, struct watched *watched)
+{
+    if (!watchdog->running)
+        return;
+    pthread_mutex_lock(&watchdog->mutex);
+    struct watched **link = &watchdog->watched;
+    while (*link && *link != watched)
+        link = &(*link)->next;
+    if (*link)
+        *link = watched->next;
+    if (watched->missed >= watchdog->patience) /* and came back just now */
+        log_resumed(watchdog, watched);
     pthread_mutex_unlock(&watchdog->mutex);
 }
 

@@ -1,11 +1,11 @@
 /*
- * server/watchdog.h - tells the service manager that every thread turns, as long as that is so.
+ * server/watchdog.h - sees whether every thread turns, and tells the service manager so.
  *
- * A thread of its own asks all that are under watch, by a letter to each; once all have answered,
- * it sends WATCHDOG=1 and asks again. Who does not answer for half of the time that WATCHDOG_USEC
- * grants is logged, with what it is busy with; no more is sent, and systemd restarts the service.
- * Being apart, it also sees the main thread hang, in a protocol that is being configured.
- * Where nobody waits for WATCHDOG=1 there is no such thread.
+ * A thread of its own asks all that are under watch, by a letter to each, four times within the
+ * time that WATCHDOG_USEC grants. Whenever all have answered it sends WATCHDOG=1. Who has not, two
+ * times in a row, hangs, and is logged with what it is busy with; no more is sent then, and systemd
+ * restarts the service. Being apart, it also sees the main thread hang, in a protocol that is being
+ * loaded or configured. Where nobody waits for WATCHDOG=1 it looks all the same, for the log.
  */
 #ifndef BANTERD_SERVER_WATCHDOG_H
 #define BANTERD_SERVER_WATCHDOG_H
@@ -35,14 +35,16 @@ struct watched {
 
     struct letter question; /* the rest is the watchdog's own */
     atomic_bool answered;
-    int64_t asked;
-    bool hung;
+    int64_t asked; /* when: microseconds */
+    int missed;    /* rounds without an answer */
+    bool turned;   /* since the last WATCHDOG=1 */
 };
 
 struct watchdog {
     bool running;
     bool stopping;
-    int64_t patience; /* milliseconds: half of what is granted */
+    int64_t round; /* nanoseconds */
+    int patience;  /* rounds without an answer that make a hang */
     struct watched *watched;
     pthread_mutex_t mutex; /* guards `stopping` and the list */
     pthread_cond_t stop;
@@ -57,15 +59,17 @@ __attribute__((warn_unused_result)) int watchdog_start(struct watchdog *watchdog
 void watchdog_stop(struct watchdog *watchdog);
 
 /*
- * From now on this thread is under watch, until watchdog_stop(). The caller fills `thread`,
- * `mailbox`, `duty` and `owner`. One that has no mailbox has been asked herewith, and answers by
- * watchdog_introduce().
+ * From now on this thread is under watch. The caller fills `thread`, `mailbox`, `duty` and `owner`.
+ * One that has no mailbox has been asked herewith, and answers by watchdog_introduce().
  */
 void watchdog_watch(struct watchdog *watchdog, struct watched *watched);
 
 /* The thread has got its mailbox. */
 void watchdog_introduce(struct watchdog *watchdog, struct watched *watched,
                         struct mailbox *mailbox);
+
+/* The thread is under watch no longer: its mailbox is not read any more. */
+void watchdog_dismiss(struct watchdog *watchdog, struct watched *watched);
 
 /* Whether a thread has been found to hang, and hangs still. */
 bool watchdog_barks(const struct watchdog *watchdog);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "config/config.h"
 #include "net/acceptor.h"
@@ -28,7 +27,6 @@ struct worker {
     unsigned number;
     pthread_t thread;
     struct mailbox mailbox;
-    struct mailbox *main_mailbox;
 
     const struct generation *generation; /* to be adopted, or adopted */
     struct event *adopt_retry;
@@ -41,7 +39,10 @@ struct worker {
     bool draining; /* and the last client is waited for */
 
     struct letter adopt, drain, dismiss, stop; /* orders */
-    struct letter adopted, emptied;            /* reports */
+    struct letter adopted, emptied, ended;     /* reports */
+    struct worker_reports reports;
+    bool started; /* these two are the main thread's */
+    bool has_ended;
 
     char name[24];
     struct watched watched;
@@ -143,11 +144,11 @@ static void adopt(struct worker *worker)
 {
     struct adoption adoption;
     if (worker->closed) {
-        mailbox_post(worker->main_mailbox, &worker->adopted);
+        mailbox_post(worker->reports.mailbox, &worker->adopted);
     } else if (prepare(worker, &adoption)) {
         commit(worker, &adoption);
         worker->delayed = false;
-        mailbox_post(worker->main_mailbox, &worker->adopted);
+        mailbox_post(worker->reports.mailbox, &worker->adopted);
     } else {
         const struct timeval soon = {.tv_usec = ADOPT_RETRY_MS * 1000};
         abandon(&adoption);
@@ -179,7 +180,7 @@ static void on_emptied(struct loop *loop)
     if (!worker->draining)
         return;
     worker->draining = false; /* once is enough */
-    mailbox_post(worker->main_mailbox, &worker->emptied);
+    mailbox_post(worker->reports.mailbox, &worker->emptied);
 }
 
 /* A generation whose adoption is still to be tried counts as adopted; its sockets are closed too.
@@ -218,6 +219,14 @@ static void on_stop(void *owner)
     stop_accepting(worker);
     clients_abort(&worker->loop, BANTER_DRAIN);
     event_base_loopbreak(worker->loop.base);
+}
+
+/* On the main thread. */
+static void on_ended(void *owner)
+{
+    struct worker *worker = owner;
+    worker->has_ended = true;
+    worker->reports.ended(worker->reports.owner, worker);
 }
 
 void worker_adopt(struct worker *worker, const struct generation *generation)
@@ -271,13 +280,14 @@ struct worker *worker_new(unsigned number, struct admission *admission,
         return NULL;
     }
     worker->number = number;
-    worker->main_mailbox = reports->mailbox;
+    worker->reports = *reports;
     worker->adopt = (struct letter){.deliver = on_adopt, .owner = worker};
     worker->drain = (struct letter){.deliver = on_drain, .owner = worker};
     worker->dismiss = (struct letter){.deliver = on_dismiss, .owner = worker};
     worker->stop = (struct letter){.deliver = on_stop, .owner = worker};
     worker->adopted = (struct letter){.deliver = reports->adopted, .owner = reports->owner};
     worker->emptied = (struct letter){.deliver = reports->emptied, .owner = reports->owner};
+    worker->ended = (struct letter){.deliver = on_ended, .owner = worker};
     worker->loop.emptied = on_emptied;
     snprintf(worker->name, sizeof(worker->name), "worker-%u", number);
     worker->watched = (struct watched){
@@ -301,6 +311,8 @@ void worker_free(struct worker *worker)
 {
     if (!worker)
         return;
+    if (worker->started)
+        pthread_join(worker->thread, NULL); /* what it had to do is done */
     mailbox_fini(&worker->mailbox);
     if (worker->adopt_retry)
         event_free(worker->adopt_retry);
@@ -313,19 +325,18 @@ static void *run(void *argument)
     struct worker *worker = argument;
     /* Ends with the stop order: there is always the mailbox to wait for. */
     (void)event_base_dispatch(worker->loop.base);
+    mailbox_post(worker->reports.mailbox, &worker->ended);
     return NULL;
 }
 
 int worker_start(struct worker *worker)
 {
-    return thread_start(&worker->thread, run, worker);
+    int error = thread_start(&worker->thread, run, worker);
+    worker->started = error == 0;
+    return error;
 }
 
-int worker_join(struct worker *worker, unsigned patience)
+bool worker_has_ended(const struct worker *worker)
 {
-    struct timespec until;
-    if (clock_gettime(CLOCK_REALTIME, &until) < 0)
-        return -errno;
-    until.tv_sec += patience;
-    return -pthread_timedjoin_np(worker->thread, NULL, &until);
+    return worker->has_ended;
 }

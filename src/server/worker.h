@@ -8,6 +8,8 @@
 #ifndef BANTERD_SERVER_WORKER_H
 #define BANTERD_SERVER_WORKER_H
 
+#include <stdbool.h>
+
 #include "server/mailbox.h"
 
 struct admission;
@@ -21,6 +23,7 @@ struct worker_reports {
     void *owner;
     void (*adopted)(void *owner); /* works by the generation that it was given */
     void (*emptied)(void *owner); /* draining, and the last client has gone */
+    void (*ended)(void *owner, struct worker *worker); /* has carried out its last order */
 };
 
 /* Workers are numbered from 0; the number is that of their sockets in each endpoint. NULL: errno.
@@ -28,7 +31,7 @@ struct worker_reports {
 struct worker *worker_new(unsigned number, struct admission *admission,
                           const struct worker_reports *reports);
 
-/* The thread must not have been started, or have been joined; NULL is fine. */
+/* The thread must not have been started, or be reported as ended; NULL is fine. */
 void worker_free(struct worker *worker);
 
 /* Starts the thread, with all signals blocked. 0 or -errno. */
@@ -46,10 +49,10 @@ void worker_drain(struct worker *worker);
 /* Order, after drain: say goodbye to the clients. */
 void worker_dismiss(struct worker *worker);
 
-/* Order: end the clients as they are, and the thread. The last one; not reported, but joined. */
+/* Order: end the clients as they are, and the thread. The last one. Reported as ended. */
 void worker_stop(struct worker *worker);
 
-/* Waits for the thread to end, `patience` seconds at most. 0 or -errno. */
-__attribute__((warn_unused_result)) int worker_join(struct worker *worker, unsigned patience);
+/* Whether it was reported as ended. For the thread that reads the reports. */
+bool worker_has_ended(const struct worker *worker);
 
 #endif

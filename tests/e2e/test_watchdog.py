@@ -17,7 +17,7 @@ MAIN = "^main$"
 
 
 class WatchdogTest(ManagedTest):
-    def prepare_watched(self, where, module="wayward", *, drain_timeout="1h"):
+    def prepare_watched(self, where, module="wayward", *, drain_timeout="1h", usec=USEC):
         """A daemon with a listener `bad`, which hangs in that callback until it is released."""
         # A unix socket is shared, so that a worker that hangs has no part in `clock` and `other`.
         config = (
@@ -26,7 +26,8 @@ class WatchdogTest(ManagedTest):
             + listener("bad", f"DIR/{module}.so", where=where, until="DIR/bad")
             + listener("other", f"DIR/{module}.so", "unix:DIR/other.sock", where="line",
                        until="DIR/other"))
-        daemon = self.prepare_told(config, environment={"WATCHDOG_USEC": str(USEC)})
+        environment = {"WATCHDOG_USEC": str(usec)} if usec else {}
+        daemon = self.prepare_told(config, environment=environment)
         compile_module(module, daemon.directory)
         for name in "bad", "other":
             os.mkfifo(daemon.directory / name)
@@ -43,9 +44,9 @@ class WatchdogTest(ManagedTest):
         """Lets the callback go on that hangs for that listener: the fifo gets its other end."""
         os.close(os.open(daemon.directory / name, os.O_WRONLY | os.O_NONBLOCK))
 
-    def await_hang(self, daemon, thread, name="bad"):
+    def await_hang(self, daemon, thread, name="bad", protocol="wayward"):
         """The thread that hangs, by the log."""
-        event = daemon.wait("thread-hung", listener=name, protocol="wayward")
+        event = daemon.wait("thread-hung", listener=name, protocol=protocol)
         self.assertEqual(event.level, "error")
         self.assertRegex(event["thread"], thread)
         self.assertRegex(event["for"], r"^\d+\.\d{3}s$")
@@ -67,11 +68,12 @@ class WatchdogTest(ManagedTest):
         for _ in range(3):
             self.manager.await_ping()
 
-    def assert_hangs_and_resumes(self, daemon, thread):
+    def assert_hangs_and_resumes(self, daemon, thread, pings=True):
         hung = self.await_hang(daemon, thread)
         self.assert_no_pings(daemon)
         self.assert_resumes(daemon, hung)
-        self.assert_pings_go_on()
+        if pings:
+            self.assert_pings_go_on()
 
 
 class Turning(WatchdogTest):
@@ -111,6 +113,13 @@ class Turning(WatchdogTest):
         eventually(lambda: time.monotonic() - since > USEC / 1000000, "its time is over")
         daemon.signal(signal.SIGCONT)
         self.assert_pings_go_on()
+        self.assertEqual(daemon.find("thread-hung"), [])
+
+    def test_little_time_makes_nobody_hang(self):
+        daemon = self.start_watched("nowhere", usec=2000)
+        self.assert_pings_go_on()
+        self.assert_echoes(self.connect(daemon, "clock"))
+        self.assertEqual(daemon.find("thread-hung"), [])
 
 
 class Hanging(WatchdogTest):
@@ -145,16 +154,23 @@ class Hanging(WatchdogTest):
         self.connect(daemon, "bad").close()
         self.assert_hangs_and_resumes(daemon, WORKER)
 
-    def test_in_configure_at_the_start(self):
-        daemon = self.prepare_watched("configure")
+    def assert_hangs_at_the_start(self, daemon, protocol):
         self.daemons.append(daemon)
         daemon.spawn()
         daemon.read_log()
-        thread = self.await_hang(daemon, MAIN)
+        thread = self.await_hang(daemon, MAIN, protocol=protocol)
         self.assertEqual(self.manager.rest(), [])
         self.assert_resumes(daemon, thread)
         self.assertIn("READY=1", self.manager.receive())
         self.assert_pings_go_on()
+
+    def test_in_configure_at_the_start(self):
+        self.assert_hangs_at_the_start(self.prepare_watched("configure"), "wayward")
+
+    def test_while_it_is_loaded(self):
+        daemon = self.prepare_watched("nowhere")
+        daemon.environment["WAYWARD_LOADED"] = str(daemon.directory / "bad")
+        self.assert_hangs_at_the_start(daemon, "wayward.so")
 
     def test_in_configure_at_a_reload(self):
         daemon = self.start_watched("nowhere")
@@ -163,6 +179,18 @@ class Hanging(WatchdogTest):
         self.manager.receive_until("RELOADING=1")
         self.assert_hangs_and_resumes(daemon, MAIN)
         daemon.wait("reloaded")
+
+    def test_two_at_once(self):
+        daemon = self.start_watched("line")
+        self.connect(daemon, "bad").say("hello")
+        first = self.await_hang(daemon, WORKER)
+        self.connect(daemon, "other").say("hello")
+        second = self.await_hang(daemon, WORKER, "other")
+        self.assertNotEqual(first, second)
+        self.assert_resumes(daemon, first)
+        self.assert_no_pings(daemon)
+        self.assert_resumes(daemon, second, "other")
+        self.assert_pings_go_on()
 
     def test_a_reload_is_not_done_before_it_has_the_new_generation_too(self):
         daemon = self.start_watched("line")
@@ -182,15 +210,43 @@ class Hanging(WatchdogTest):
         self.assertIn("READY=1\nSTATUS=serving 2 clients on 4 listeners, generation 2\n",
                       self.manager.receive())
 
-    def test_to_the_end(self):
+    def test_where_nobody_waits_for_pings_it_is_logged_too(self):
+        daemon = self.prepare_watched("line", usec=None)
+        self.daemons.append(daemon)
+        daemon.start()
+        client = self.connect(daemon, "bad")
+        client.say("hello")
+        self.assert_hangs_and_resumes(daemon, WORKER, pings=False)
+        self.assertEqual(client.hear(), "hello")
+
+    def assert_ends_badly(self, daemon):
+        self.assertEqual(daemon.wait_exit(), 1)
+        self.assertEqual(daemon.events[-1].name, "worker-stuck")
+        stuck = daemon.wait("worker-stuck", listener="bad", protocol="wayward")
+        self.assertEqual(stuck.level, "error")
+
+    def test_to_the_end_without_asking_for_more_time(self):
+        daemon = self.prepare_watched("line", drain_timeout="1s")
+        daemon.start()
+        self.connect(daemon, "bad").say("hello")
+        self.await_hang(daemon, WORKER)
+        self.manager.rest()
+        daemon.signal(signal.SIGTERM)
+        self.assertEqual(self.manager.receive(), "STOPPING=1\nSTATUS=draining, 1 client left\n")
+        self.assert_ends_badly(daemon)
+        told = self.manager.rest(pings=True)
+        self.assertTrue(told)       # that it drains, every second
+        self.assertEqual(set(told), {"STATUS=draining, 1 client left\n"})
+
+    def test_a_third_signal_ends_what_a_second_cannot(self):
         daemon = self.prepare_watched("line")
         daemon.start()
         self.connect(daemon, "bad").say("hello")
         self.await_hang(daemon, WORKER)
         daemon.signal(signal.SIGTERM)
         daemon.wait("draining")
-        daemon.signal(signal.SIGTERM)
-        self.assertEqual(daemon.wait_exit(), 1)
-        self.assertEqual(daemon.events[-1].name, "worker-stuck")
-        stuck = daemon.wait("worker-stuck", listener="bad", protocol="wayward")
-        self.assertEqual(stuck.level, "error")
+        began = time.monotonic()
+        eventually(lambda: daemon.signal(signal.SIGTERM) or daemon.process.poll(), "the end")
+        # Nine seconds before it would end by itself.
+        self.assertLess(time.monotonic() - began, 5)
+        self.assert_ends_badly(daemon)

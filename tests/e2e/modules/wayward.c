@@ -1,6 +1,7 @@
 /*
  * wayward.c - a protocol for the tests of the watchdog and of signals. In the callback that its
  * option `where` names it opens the fifo `until`, and so hangs until a test opens the other end.
+ * So it does when it is loaded, with the fifo that WAYWARD_LOADED names.
  * Being configured, it sends its own process the signal `raise`, once in its life. It says back
  * what it hears; with RAW defined that is bytes, see wayward_raw.c.
  */
@@ -27,15 +28,26 @@ struct settings {
     int64_t number;
 };
 
-static void visit(const struct settings *settings, const char *where)
+static void await(const char *fifo)
 {
-    int fd;
+    int fd = open(fifo, O_RDONLY);
 
-    if (strcmp(settings->where, where) != 0)
-        return;
-    fd = open(settings->until, O_RDONLY);
     if (fd >= 0)
         close(fd);
+}
+
+__attribute__((constructor)) static void wayward_loaded(void)
+{
+    const char *fifo = getenv("WAYWARD_LOADED");
+
+    if (fifo)
+        await(fifo);
+}
+
+static void visit(const struct settings *settings, const char *where)
+{
+    if (strcmp(settings->where, where) == 0)
+        await(settings->until);
 }
 
 static void wayward_configure(struct banter_setup *setup, void *memory)
