@@ -128,13 +128,16 @@ deps: ## install what building needs
 	.ci/deps install build
 
 check-deps: | $(filter deps,$(MAKECMDGOALS)) ## install what the tests and lint need
-	.ci/deps install build check lint
+	.ci/deps install build check service lint
 
 build-tools: | $(filter deps check-deps,$(MAKECMDGOALS))
 	@.ci/deps verify build
 
 check-tools: | $(filter deps check-deps,$(MAKECMDGOALS))
 	@.ci/deps verify build check
+
+service-tools: | $(filter deps check-deps,$(MAKECMDGOALS))
+	@.ci/deps verify build check service
 
 lint-tools: | $(filter deps check-deps,$(MAKECMDGOALS))
 	@.ci/deps verify check lint
@@ -170,7 +173,7 @@ check-docs: | check-tools
 check-exports: $(OUT)/banterd
 	tests/install/exports $(OUT)/banterd
 
-check-systemd: | check-tools ## boot a systemd, install into it, and try the service (as root)
+check-systemd: | service-tools ## boot a systemd, install into it, and try the service (as root)
 	@$(MAKE) --no-print-directory OUT=build/systemd PREFIX=/usr all
 	tests/systemd/run
 
@@ -254,6 +257,6 @@ help: ## name the targets
 -include $(OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(LOADABLE:.so=.d)
 
 .DELETE_ON_ERROR:
-.PHONY: all run clean deps check-deps build-tools check-tools lint-tools check check-unit \
-        check-e2e check-install check-docs check-exports check-systemd check-asan check-tsan \
-        check-compilers lint format list-sources install uninstall help always
+.PHONY: all run clean deps check-deps build-tools check-tools service-tools lint-tools check \
+        check-unit check-e2e check-install check-docs check-exports check-systemd check-asan \
+        check-tsan check-compilers lint format list-sources install uninstall help always
