@@ -3,9 +3,9 @@
  *
  * TCP sockets of one endpoint share the port by SO_REUSEPORT, and the kernel spreads the clients
  * over them; a unix endpoint, and one that the service manager has passed, is one socket under
- * several descriptors. An endpoint outlives the
- * configurations that name it, so that a reload loses no connection that is waiting in its queue.
- * Made and freed by the main thread; a worker uses and closes its own descriptor only.
+ * several descriptors. An endpoint outlives the configurations that name it, so that a reload loses
+ * no connection that is waiting in its queue. Made and freed by the main thread; a worker uses and
+ * closes its own descriptor only.
  */
 #ifndef BANTERD_NET_ENDPOINT_H
 #define BANTERD_NET_ENDPOINT_H

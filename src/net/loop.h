@@ -30,7 +30,7 @@ struct loop {
 
     uint64_t random; /* the state of banter_random() */
 
-    /* Whom it is serving; texts that outlive the loop. NULL between two events. */
+    /* Whom it is serving; texts that outlive the loop. The protocol is NULL between two events. */
     _Atomic(const char *) listener;
     _Atomic(const char *) protocol;
 

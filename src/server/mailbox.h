@@ -3,7 +3,8 @@
  *
  * Any thread posts; the owner's thread reads, in the order of posting. A letter is embedded in what
  * it is about and belongs to the mailbox from post to delivery, so posting cannot fail and nothing
- * is allocated. This is the only way in which threads of the server talk to each other.
+ * is allocated. Threads of the server talk to each other in no other way; what several of them
+ * count, or look at, is atomic.
  */
 #ifndef BANTERD_SERVER_MAILBOX_H
 #define BANTERD_SERVER_MAILBOX_H
