@@ -41,8 +41,7 @@ struct worker {
     struct letter adopt, drain, dismiss, stop; /* orders */
     struct letter adopted, emptied, ended;     /* reports */
     struct worker_reports reports;
-    bool started; /* these two are the main thread's */
-    bool has_ended;
+    bool has_ended; /* the main thread's */
 
     char name[24];
     struct watched watched;
@@ -225,6 +224,7 @@ static void on_stop(void *owner)
 static void on_ended(void *owner)
 {
     struct worker *worker = owner;
+    pthread_join(worker->thread, NULL); /* to report was the last that it had to do */
     worker->has_ended = true;
     worker->reports.ended(worker->reports.owner, worker);
 }
@@ -311,8 +311,6 @@ void worker_free(struct worker *worker)
 {
     if (!worker)
         return;
-    if (worker->started)
-        pthread_join(worker->thread, NULL); /* what it had to do is done */
     mailbox_fini(&worker->mailbox);
     if (worker->adopt_retry)
         event_free(worker->adopt_retry);
@@ -331,9 +329,7 @@ static void *run(void *argument)
 
 int worker_start(struct worker *worker)
 {
-    int error = thread_start(&worker->thread, run, worker);
-    worker->started = error == 0;
-    return error;
+    return thread_start(&worker->thread, run, worker);
 }
 
 bool worker_has_ended(const struct worker *worker)
