@@ -35,6 +35,13 @@
 
 #define SIGNALS 3 /* HUP, TERM, INT */
 
+/*
+ * Of the events; the rest are of FIRST + 1. A TERM that is there goes before the letter that would
+ * have READY told.
+ */
+#define FIRST 0
+#define PRIORITIES 2
+
 enum server_state {
     SERVER_RUNNING,
     SERVER_DRAINING,
@@ -315,7 +322,8 @@ static bool watch_signals(struct server *server)
     for (size_t i = 0; i < SIGNALS; i++) {
         server->signals[i] =
             evsignal_new(server->base, handled[i].number, handled[i].handler, server);
-        if (!server->signals[i] || event_add(server->signals[i], NULL) < 0)
+        if (!server->signals[i] || event_priority_set(server->signals[i], FIRST) < 0 ||
+            event_add(server->signals[i], NULL) < 0)
             return false;
     }
     set_mask(SIG_UNBLOCK);
@@ -353,7 +361,8 @@ static int init(struct server *server)
         return -errno;
     server->base = loop_base_new();
     server->lineage.admission = admission_new();
-    if (!server->base || !server->lineage.admission)
+    if (!server->base || !server->lineage.admission ||
+        event_base_priority_init(server->base, PRIORITIES) < 0)
         return -ENOMEM;
     server->timer = evtimer_new(server->base, on_timer, server);
     server->hangup = evtimer_new(server->base, on_hangup, server);

@@ -378,6 +378,7 @@ class Signals(NotifyTest):
             # It is read by the reload that is under way, or by the one that follows it.
             daemon.signal(signal.SIGHUP)
         messages = told.result()
+        daemon.wait("reloaded")
         self.assertEqual(self.states(messages), ["RELOADING", "READY"] * (len(messages) // 2))
         for number, message in enumerate(messages[1::2], 2):
             self.assertIn(f", generation {number}\n", message)

@@ -209,6 +209,7 @@ class Hanging(WatchdogTest):
         self.assert_resumes(daemon, thread)
         self.assertIn("READY=1\nSTATUS=serving 2 clients on 4 listeners, generation 2\n",
                       self.manager.receive())
+        daemon.wait("reloaded")
 
     def test_where_nobody_waits_for_pings_it_is_logged_too(self):
         daemon = self.prepare_watched("line", usec=None)
