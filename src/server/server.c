@@ -36,11 +36,10 @@
 #define SIGNALS 3 /* HUP, TERM, INT */
 
 /*
- * Of the events; the rest are of FIRST + 1. A TERM that is there goes before the letter that would
- * have READY told.
+ * Events of the loop: a TERM that has come goes before the letter that would have READY told. All
+ * other events wait for their turn, so that a storm of HUPs holds up nothing.
  */
-#define FIRST 0
-#define PRIORITIES 2
+enum priority { URGENT, USUAL, PRIORITIES };
 
 enum server_state {
     SERVER_RUNNING,
@@ -78,6 +77,17 @@ static void for_each_worker(struct server *server, void (*order)(struct worker *
 {
     for (unsigned i = 0; i < server->worker_count; i++)
         order(server->workers[i]);
+}
+
+/* Those that the loop handles, for the main thread: the others have all blocked. */
+static void set_mask(int how)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    (void)pthread_sigmask(how, &set, NULL); /* fails for a wrong `how` alone */
 }
 
 /* --- generations --------------------------------------------------------------------------- */
@@ -294,6 +304,7 @@ static void on_terminate(evutil_socket_t fd, short what, void *argument)
         break;
     case SERVER_STOPPING:
         server->state = SERVER_ABANDONING;
+        set_mask(SIG_BLOCK); /* a storm of more would keep the timer from its turn */
         start_timer(server, ABANDON_MS);
         break;
     case SERVER_ABANDONING:
@@ -306,23 +317,20 @@ static void on_terminate(evutil_socket_t fd, short what, void *argument)
 static const struct {
     int number;
     event_callback_fn handler;
-} handled[] = {{SIGHUP, on_hangup_signal}, {SIGTERM, on_terminate}, {SIGINT, on_terminate}};
-
-static void set_mask(int how)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < SIGNALS; i++)
-        sigaddset(&set, handled[i].number);
-    (void)pthread_sigmask(how, &set, NULL); /* fails for a wrong `how` alone */
-}
+    enum priority priority;
+} handled[SIGNALS] = {
+    {SIGHUP, on_hangup_signal, USUAL},
+    {SIGTERM, on_terminate, URGENT},
+    {SIGINT, on_terminate, URGENT},
+};
 
 static bool watch_signals(struct server *server)
 {
     for (size_t i = 0; i < SIGNALS; i++) {
         server->signals[i] =
             evsignal_new(server->base, handled[i].number, handled[i].handler, server);
-        if (!server->signals[i] || event_priority_set(server->signals[i], FIRST) < 0 ||
+        if (!server->signals[i] ||
+            event_priority_set(server->signals[i], handled[i].priority) < 0 ||
             event_add(server->signals[i], NULL) < 0)
             return false;
     }
