@@ -69,7 +69,9 @@ class Taken(PassedTest):
             self.name_of(kinds[0]), f"[::1]:{kinds[1].getsockname()[1]}",
             f"*:{kinds[2].getsockname()[1]}", f"unix:{path}"])
         for endpoint in daemon.endpoints("echo"):
-            self.assert_echoes(self.connect_to(endpoint))
+            client = self.connect_to(endpoint)
+            self.assert_echoes(client)
+            client.close()
         daemon.stop()
         self.assertTrue(os.path.exists(path))
 
@@ -91,7 +93,9 @@ class Taken(PassedTest):
         daemon.spawn()
         daemon.read_log()
         eventually(lambda: os.path.exists(path), "the socket")
-        self.assert_echoes(self.connect_to(f"unix:{path}"))
+        client = self.connect_to(f"unix:{path}")
+        self.assert_echoes(client)
+        client.close()
         self.assertEqual(daemon.wait("listening", listener="echo")["address"], f"unix:{path}")
         daemon.stop()
 
