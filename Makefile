@@ -226,6 +226,7 @@ install: all $(FILLED_IN:%=$(OUT)/%) ## install below PREFIX (DESTDIR, SYSCONFDI
 	        echo "kept $(TO_CONFIG)/$$file, which differs from conf/$$file"; \
 	    fi; \
 	done
+	@echo 'the configuration is in $(TO_CONFIG)'
 
 uninstall: ## remove what install put there, but no configuration that was edited
 	rm -f $(DESTDIR)$(SBINDIR)/banterd $(addprefix $(TO_PROTOCOLS)/,$(notdir $(LOADABLE)))

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config/file.h"
 #include "config/hint.h"
@@ -69,11 +70,26 @@ static void check_name(const struct reader *reader, const struct listener_config
                LISTENER_NAME_MAX);
 }
 
-static void refuse_protocol(const struct reader *reader, const struct ini_key *key, const char *why)
+/* Whether the file NAME.so is there, of whoever forgets the ending. */
+static bool is_object(const char *directory, const char *name)
+{
+    char path[4096];
+    int length = snprintf(path, sizeof(path), "%s/%s.so", directory, name);
+
+    return length > 0 && (size_t)length < sizeof(path) && access(path, R_OK) == 0;
+}
+
+static void refuse_protocol(const struct reader *reader, const struct config *config,
+                            const struct ini_key *key, const char *why)
 {
     const struct banter_protocol *protocol;
     struct hint hint;
 
+    if (strchr(key->value, '/') == NULL && is_object(config->protocol_path, key->value)) {
+        refuse(reader, key->line, "protocol = %s: %s; did you mean '%s.so'?", key->value, why,
+               key->value);
+        return;
+    }
     hint_init(&hint, key->value);
     for (size_t i = 0; (protocol = registry_built_in(i)) != NULL; i++)
         hint_consider(&hint, protocol->name);
@@ -128,7 +144,7 @@ static const char *find_protocol(const struct reader *reader, const struct ini_s
     cause = errno;
     setup_end();
     if (!protocol) {
-        refuse_protocol(reader, key, why);
+        refuse_protocol(reader, config, key, why);
         report_cause(reader->report, cause);
         return NULL;
     }

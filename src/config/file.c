@@ -172,7 +172,9 @@ const char *file_beside(const char *beside, const char *path, struct arena *aren
 
     errno = ENOMEM;
     if (strncmp(path, CREDENTIALS, length) == 0) {
-        *why = "CREDENTIALS_DIRECTORY is not set, as it is in a service with LoadCredential=";
+        *why =
+            "CREDENTIALS_DIRECTORY is not set; it is in a service that was started with "
+            "LoadCredential=";
         if (!credentials || *credentials != '/') {
             errno = EINVAL;
             return NULL;

@@ -71,7 +71,8 @@ static bool bind_one(const struct lineage *lineage, struct generation *generatio
         char text[ADDRESS_TEXT];
         address_format(address, text);
         report_add(report, generation->config->path, settings->line,
-                   "listener %s cannot listen on %s: %s", settings->name, text, why);
+                   "listener %s cannot listen on %s: %s%s", settings->name, text, why,
+                   lineage->passed.count > 0 ? "; no socket was passed for it" : "");
         return false;
     }
     generation->binding_count++;

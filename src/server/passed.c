@@ -139,7 +139,7 @@ bool passed_check(const struct passed *passed, const struct config *config, stru
             continue;
         report_add(report, config->path, 0,
                    "no listener has the name '%s' of the passed socket %s; "
-                   "write FileDescriptorName= and one of: %s",
+                   "do not pass it, or name it by FileDescriptorName= or --fdname=: %s",
                    socket->name, socket->endpoint->name, known);
         all = false;
     }

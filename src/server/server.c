@@ -109,7 +109,8 @@ static void hand_out(struct server *server, struct generation *generation)
 {
     server->retiring = server->current;
     server->current = generation;
-    if (server->retiring) /* while its sockets are still open */
+    generation_announce(generation, server->retiring); /* before its first client is logged */
+    if (server->retiring)                              /* while its sockets are still open */
         generation_unlink(server->retiring, generation);
     server->adopting = server->worker_count;
     for (unsigned i = 0; i < server->worker_count; i++)
@@ -143,6 +144,7 @@ static void reload(struct server *server)
         if (next->config->workers != server->current->config->workers)
             log_event(LOG_WARNING, "reload-ignored", log_text("option", "workers"),
                       log_number("running", server->worker_count));
+        apply_log_level(server, next->config);
         hand_out(server, next);
     }
     report_fini(&report);
@@ -151,7 +153,6 @@ static void reload(struct server *server)
 static void announce(struct server *server)
 {
     const struct generation *generation = server->current;
-    generation_announce(generation, server->retiring);
     if (generation->number == 1)
         log_event(LOG_NOTICE, "ready", log_number("listeners", generation->config->listener_count),
                   log_number("workers", server->worker_count));
@@ -166,7 +167,6 @@ static void on_adopted(void *owner)
     if (--server->adopting > 0)
         return;
     const struct generation *generation = server->current;
-    apply_log_level(server, generation->config);
     if (server->state == SERVER_RUNNING) /* or a stop was asked for meanwhile */
         announce(server);
     generation_free(server->retiring, generation);

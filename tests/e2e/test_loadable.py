@@ -131,6 +131,14 @@ class Refusals(DaemonTest):
     def test_a_missing_object(self):
         self.assert_not_loaded("No such file or directory")
 
+    def test_a_forgotten_ending(self):
+        self.compile()
+        status, log = self.start_fails(
+            server(protocol_path=self.object.parent) + listener("mine"))
+        self.assertEqual(status, 78)
+        self.assertTrue(log.endswith("protocol = mine: there is no built-in protocol mine; "
+                                     "did you mean 'mine.so'?"), log)
+
     def test_a_fifo_is_not_waited_for(self):
         os.mkfifo(self.object)
         self.assert_refused(f"{self.object} cannot be opened: Not a regular file")

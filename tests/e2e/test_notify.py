@@ -330,7 +330,8 @@ class Signals(NotifyTest):
             daemon.spawn()
             daemon.read_log()
             self.assertEqual(daemon.wait_exit(), 0)
-            self.assertEqual([event.name for event in daemon.events], ["draining", "stopped"])
+            self.assertEqual([event.name for event in daemon.events],
+                             ["listening"] * 3 + ["draining", "stopped"])
             self.assertEqual(self.states(self.manager.rest()), ["STOPPING"])
 
     def test_hup_before_ready_is_a_reload_after_it(self):

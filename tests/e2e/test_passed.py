@@ -108,7 +108,7 @@ class Refused(PassedTest):
         lines = self.refuses([odd, known, other], "odd:echo:other").splitlines()
         self.assertEqual([line.partition(": ")[2] for line in lines], [
             f"no listener has the name '{name}' of the passed socket {self.name_of(passed)}; "
-            "write FileDescriptorName= and one of: echo, knock-knock"
+            "do not pass it, or name it by FileDescriptorName= or --fdname=: echo, knock-knock"
             for name, passed in (("odd", odd), ("other", other))])
 
     def test_one_without_a_name(self):
@@ -205,6 +205,7 @@ class Kept(PassedTest):
         for client in waiting:
             self.assertEqual(client.receive(7), b"waiting")
             client.close()
+        self.assertEqual(following.events[0].name, "listening")
         left = len(waiting) - len(daemon.find("client-closed"))
         self.assertGreater(left, 0)
         following.wait_all(left, "client-closed")
@@ -264,4 +265,4 @@ class Credentials(PassedTest):
         status, log = self.start_fails(self.JOKES, environment={"CREDENTIALS_DIRECTORY": ""})
         self.assertEqual(status, 78)
         self.assertRegex(log, r"banterd\.ini:\d+: jokes = %d/jokes: CREDENTIALS_DIRECTORY is not "
-                              r"set, as it is in a service with LoadCredential=$")
+                              r"set; it is in a service that was started with LoadCredential=$")
