@@ -180,8 +180,9 @@ START_TEST(percent_d_is_the_directory_of_credentials)
     ck_assert_ptr_null(file_beside("/etc/b.ini", "%d/jokes", arena, &why));
     ck_assert_int_eq(unsetenv("CREDENTIALS_DIRECTORY"), 0);
     ck_assert_ptr_null(file_beside("/etc/b.ini", "%d/jokes", arena, &why));
-    ck_assert_str_eq(
-        why, "CREDENTIALS_DIRECTORY is not set, as it is in a service with LoadCredential=");
+    ck_assert_str_eq(why,
+                     "CREDENTIALS_DIRECTORY is not set; it is in a service that was started with "
+                     "LoadCredential=");
 }
 END_TEST
 
