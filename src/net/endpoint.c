@@ -272,8 +272,7 @@ static int take_over(struct endpoint *endpoint, int fd)
 {
     struct address *bound = &endpoint->bound;
     int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
-        fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
         return -errno;
     bound->length = sizeof(bound->socket);
     if (getsockname(fd, &bound->socket.any, &bound->length) < 0)

@@ -37,8 +37,8 @@ __attribute__((warn_unused_result)) int endpoint_bind(const struct address *addr
                                                       const char **why);
 
 /*
- * Takes over a stream socket that somebody else has made and listens on. 0, or -errno with `why`
- * set; the descriptor is then the caller's still.
+ * Takes over a stream socket that somebody else has made and listens on, and whose descriptor is
+ * closed on exec. 0, or -errno with `why` set; the descriptor is then the caller's still.
  */
 __attribute__((warn_unused_result)) int
 endpoint_adopt(int fd, unsigned count, struct endpoint **endpoint, const char **why);

@@ -3,21 +3,51 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <sys/eventfd.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "net/deadlines.h"
+
+/* What an event base opens: epoll, and a pipe for signals. */
+#define BASE_FILES 3
+
+/* libevent ends the process when it cannot have the pipe, so it is tried beforehand. 0 or -errno.
+ */
+static int try_files(void)
+{
+    int fds[BASE_FILES];
+    int count = 0;
+    int error = 0;
+    while (count < BASE_FILES && !error) {
+        fds[count] = eventfd(0, EFD_CLOEXEC);
+        if (fds[count] < 0)
+            error = -errno;
+        else
+            count++;
+    }
+    while (count > 0)
+        close(fds[--count]);
+    return error;
+}
 
 struct event_base *loop_base_new(void)
 {
     struct event_base *base = NULL;
-    struct event_config *config = event_config_new();
-    if (!config)
+    int error = try_files();
+    if (error) {
+        errno = -error;
         return NULL;
+    }
+    struct event_config *config = event_config_new();
     /* The environment could otherwise turn on the epoll changelist, which fails on duplicated fds.
      */
-    if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV) == 0)
+    if (config &&
+        event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV) == 0)
         base = event_base_new_with_config(config);
-    event_config_free(config);
+    if (config)
+        event_config_free(config);
+    errno = ENOMEM; /* there is no other reason left */
     return base;
 }
 
@@ -26,7 +56,7 @@ int loop_init(struct loop *loop, struct admission *admission, deadline_fn on_dea
     loop->admission = admission;
     loop->base = loop_base_new();
     if (!loop->base)
-        return -ENOMEM;
+        return -errno;
     loop->deadlines = deadlines_new(loop->base, on_deadline);
     if (!loop->deadlines)
         return -ENOMEM;

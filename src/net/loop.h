@@ -53,8 +53,7 @@ __attribute__((warn_unused_result)) int loop_init(struct loop *loop, struct admi
 /* The clients must have gone; a loop that was never made, or half, is fine. */
 void loop_fini(struct loop *loop);
 
-/* An event base of one thread: no locks, and nothing taken from the environment. NULL: no memory.
- */
+/* An event base of one thread: no locks, and nothing taken from the environment. NULL: errno. */
 struct event_base *loop_base_new(void);
 
 /*

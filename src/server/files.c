@@ -7,22 +7,25 @@
 
 #include "config/config.h"
 #include "ops/log.h"
+#include "server/passed.h"
 
 /* stderr, protocol objects, files read at a reload, an event base's own. */
 #define FILES_BESIDES 32
 #define FILES_A_WORKER 4
 
-static rlim_t count_wanted(const struct config *config, unsigned workers)
+static rlim_t count_wanted(const struct config *config, const struct passed *passed,
+                           unsigned workers)
 {
-    rlim_t endpoints = 0;
+    rlim_t endpoints = passed->count;
     for (size_t i = 0; i < config->listener_count; i++)
-        endpoints += config->listeners[i].address_count;
+        if (passed_count(passed, config->listeners[i].name) == 0)
+            endpoints += config->listeners[i].address_count;
     return (rlim_t)config->max_clients + (endpoints + FILES_A_WORKER) * workers + FILES_BESIDES;
 }
 
-void files_raise_limit(const struct config *config, unsigned workers)
+void files_raise_limit(const struct config *config, const struct passed *passed, unsigned workers)
 {
-    rlim_t wanted = count_wanted(config, workers);
+    rlim_t wanted = count_wanted(config, passed, workers);
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return;

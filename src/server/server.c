@@ -123,7 +123,7 @@ static struct generation *next_generation(struct server *server, struct report *
     struct generation *next = NULL;
     struct config *config = config_load(server->options->path, report);
     if (config && passed_check(&server->lineage.passed, config, report)) {
-        files_raise_limit(config, server->worker_count);
+        files_raise_limit(config, &server->lineage.passed, server->worker_count);
         next = generation_new(&server->lineage, config, server->current, report);
     }
     config_unref(config);
@@ -469,7 +469,7 @@ static int serve(struct server *server, struct config *config, struct report *re
     struct lineage *lineage = &server->lineage;
     lineage->workers = count_workers(config);
     apply_log_level(server, config);
-    files_raise_limit(config, lineage->workers);
+    files_raise_limit(config, &lineage->passed, lineage->workers);
     if (!passed_adopt(&lineage->passed, lineage->workers, report) ||
         !passed_check(&lineage->passed, config, report))
         return failure_of(report);

@@ -301,6 +301,27 @@ class Daemon:
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
         return int(re.search(rf"^{figure}:\s+(\d+) kB", status, re.MULTILINE)[1]) * 1024
 
+    def pending(self, number):
+        """Whether the signal has been sent, and not been taken yet."""
+        try:
+            status = pathlib.Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
+        except FileNotFoundError:   # it has ended
+            return False
+        masks = re.findall(r"^(?:Sig|Shd)Pnd:\s+([0-9a-f]+)$", status, re.MULTILINE)
+        return any(int(mask, 16) >> (number - 1) & 1 for mask in masks)
+
+    def soft_limit(self):
+        """How many files it may have open."""
+        limits = pathlib.Path(f"/proc/{self.pid}/limits").read_text(encoding="ascii")
+        return int(re.search(r"^Max open files\s+(\d+)", limits, re.MULTILINE)[1])
+
+    def inherited_fds(self):
+        """Those that a program which it starts would have too, standard ones apart."""
+        infos = pathlib.Path(f"/proc/{self.pid}/fdinfo").iterdir()
+        return [info.name for info in infos if int(info.name) > 2
+                and not int(re.search(r"^flags:\s+(\d+)", info.read_text(), re.MULTILINE)[1], 8)
+                & os.O_CLOEXEC]
+
     def stopped(self):
         """The kernel has suspended every thread, after STOP."""
         tasks = pathlib.Path(f"/proc/{self.pid}/task").iterdir()

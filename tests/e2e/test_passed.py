@@ -81,6 +81,22 @@ class Taken(PassedTest):
         self.pass_in(ECHO, [passed], "echo")
         self.assertTrue(fcntl.fcntl(passed, fcntl.F_GETFL) & os.O_NONBLOCK)
 
+    def test_none_is_handed_on(self):
+        daemon = self.pass_in(ECHO, [self.bound(), self.bound()], "echo:echo",
+                              environment={"NOTIFY_SOCKET": "@nobody"})
+        client = self.connect(daemon, "echo")
+        self.assert_echoes(client)
+        self.assertEqual(daemon.inherited_fds(), [])
+
+    def test_they_count_among_the_open_files(self):
+        passed = [self.bound() for _ in range(8)]
+        daemon = self.pass_in(server(workers=16, max_clients=200) + listener("echo"), passed,
+                              ":".join(8 * ["echo"]), open_files=(256, 4096))
+        clients = [self.connect(daemon, "echo") for _ in range(200)]
+        for client in clients:
+            self.assert_echoes(client)
+        self.assertEqual(daemon.find("accept-paused"), [])
+
     def test_one_for_another_process_is_left_alone(self):
         daemon = self.start(ECHO, environment={
             "LISTEN_PID": "1", "LISTEN_FDS": "1", "LISTEN_FDNAMES": "nobody"})
