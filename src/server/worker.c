@@ -35,10 +35,10 @@ struct worker {
     size_t listener_count;
     size_t acceptor_count;
     bool delayed;  /* the generation could not be adopted yet */
-    bool closed;   /* accepts nobody any more, whatever generation comes */
     bool draining; /* and the last client is waited for */
 
     struct letter adopt, drain, dismiss, stop; /* orders */
+    struct letter adopt_again;                 /* to itself */
     struct letter adopted, emptied, ended;     /* reports */
     struct worker_reports reports;
     bool has_ended; /* the main thread's */
@@ -142,9 +142,7 @@ static void commit(struct worker *worker, struct adoption *adoption)
 static void adopt(struct worker *worker)
 {
     struct adoption adoption;
-    if (worker->closed) {
-        mailbox_post(worker->reports.mailbox, &worker->adopted);
-    } else if (prepare(worker, &adoption)) {
+    if (prepare(worker, &adoption)) {
         commit(worker, &adoption);
         worker->delayed = false;
         mailbox_post(worker->reports.mailbox, &worker->adopted);
@@ -155,7 +153,9 @@ static void adopt(struct worker *worker)
             log_event(LOG_ERROR, "reload-delayed", log_number("worker", worker->number),
                       log_text("error", strerror(ENOMEM)));
         worker->delayed = true;
-        event_add(worker->adopt_retry, &soon);
+        /* A timer may want memory too; a letter does not, and lets others have their turn. */
+        if (event_add(worker->adopt_retry, &soon) < 0)
+            mailbox_post(&worker->mailbox, &worker->adopt_again);
     }
 }
 
@@ -164,6 +164,13 @@ static void adopt(struct worker *worker)
 static void on_adopt(void *owner)
 {
     adopt(owner);
+}
+
+static void on_adopt_again(void *owner)
+{
+    struct worker *worker = owner;
+    if (worker->delayed) /* still */
+        adopt(worker);
 }
 
 static void on_adopt_retry(evutil_socket_t fd, short what, void *argument)
@@ -182,18 +189,14 @@ static void on_emptied(struct loop *loop)
     mailbox_post(worker->reports.mailbox, &worker->emptied);
 }
 
-/* A generation whose adoption is still to be tried counts as adopted; its sockets are closed too.
- */
+/* A generation that could not be adopted yet never is, and its sockets are closed too. */
 static void stop_accepting(struct worker *worker)
 {
-    bool delayed = event_pending(worker->adopt_retry, EV_TIMEOUT, NULL);
-    worker->closed = true;
-    event_del(worker->adopt_retry);
     release_listeners(worker);
     for (size_t i = 0; worker->generation && i < worker->generation->binding_count; i++)
         endpoint_close(worker->generation->bindings[i].endpoint, worker->number);
-    if (delayed) /* not before: the generation that it replaces goes with the answer */
-        adopt(worker);
+    worker->delayed = false;
+    event_del(worker->adopt_retry);
 }
 
 static void on_drain(void *owner)
@@ -282,6 +285,7 @@ struct worker *worker_new(unsigned number, struct admission *admission,
     worker->number = number;
     worker->reports = *reports;
     worker->adopt = (struct letter){.deliver = on_adopt, .owner = worker};
+    worker->adopt_again = (struct letter){.deliver = on_adopt_again, .owner = worker};
     worker->drain = (struct letter){.deliver = on_drain, .owner = worker};
     worker->dismiss = (struct letter){.deliver = on_dismiss, .owner = worker};
     worker->stop = (struct letter){.deliver = on_stop, .owner = worker};

@@ -40,7 +40,10 @@ __attribute__((warn_unused_result)) int worker_start(struct worker *worker);
 /* For the watchdog: what it asks the worker, and what the worker is busy with. */
 struct watched *worker_watched(struct worker *worker);
 
-/* Order: work by this generation from now on. Reported as adopted; until then both must live. */
+/*
+ * Order: work by this generation from now on. Reported as adopted, unless an order to drain or stop
+ * comes before it could be; until then both must live.
+ */
 void worker_adopt(struct worker *worker, const struct generation *generation);
 
 /* Order: accept nobody any more; the clients go on. Reported as emptied. */

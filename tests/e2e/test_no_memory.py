@@ -1,6 +1,8 @@
 """Memory runs out: the client that it was for is closed, and the others are served."""
 
+import pathlib
 import resource
+import signal
 import tempfile
 import unittest
 
@@ -30,6 +32,64 @@ class NoMemory(DaemonTest):
             self.assert_closed(daemon, client, "error")
             self.assert_echoes(other)
         self.assert_echoes(self.connect(daemon, "echo"))
+
+
+class Shortage(DaemonTest):
+    """The workers get no memory for a while; the main thread does."""
+
+    def setUp(self):
+        super().setUp()
+        directory = tempfile.TemporaryDirectory(prefix="banterd-")
+        self.addCleanup(directory.cleanup)
+        self.file = pathlib.Path(directory.name) / "short"
+        preloaded = modules.compile_module("shortage", directory.name)
+        self.environment = {"LD_PRELOAD": str(preloaded), "SHORTAGE": str(self.file)}
+
+    def start_reload(self):
+        """A daemon in which no worker can adopt the next generation."""
+        self.daemon = self.start(listener("echo"), environment=self.environment)
+        self.file.touch()
+        self.daemon.configure(server() + listener("other", "echo"))
+        self.daemon.signal(signal.SIGHUP)
+        for worker in 0, 1:
+            event = self.daemon.wait("reload-delayed", worker=worker)
+            self.assertEqual((event.level, event["error"]), ("error", "Cannot allocate memory"))
+
+    def assert_reloaded(self, generation):
+        self.daemon.wait("reloaded", generation=generation)
+        self.assert_echoes(self.connect(self.daemon, "other"))
+        self.assertEqual(len(self.daemon.find("reload-delayed")), 2)
+
+    def test_a_reload_is_done_when_there_is_memory_again(self):
+        self.start_reload()
+        self.assertEqual(self.daemon.find("reloaded"), [])
+        self.file.unlink()
+        self.assert_reloaded(2)
+
+    def test_a_second_one_waits_for_the_first(self):
+        self.start_reload()
+        self.daemon.signal(signal.SIGHUP)
+        self.file.unlink()
+        self.assert_reloaded(3)
+
+    def test_a_stop_does_not_wait_for_a_reload(self):
+        self.start_reload()
+        self.daemon.signal(signal.SIGTERM)
+        self.assertEqual(self.daemon.wait_exit(), 0)
+        self.assertEqual([event.name for event in self.daemon.events[-2:]],
+                         ["draining", "stopped"])
+
+    def test_a_start_waits_too(self):
+        self.file.touch()
+        self.daemon = self.prepare(listener("echo"), environment=self.environment)
+        self.daemon.spawn()
+        self.daemon.read_log()
+        self.daemon.wait_all(2, "reload-delayed")
+        self.assertEqual(self.daemon.find("ready"), [])
+        self.file.unlink()
+        self.daemon.wait("ready")
+        self.assert_echoes(self.connect(self.daemon, "echo"))
+        self.daemon.stop()
 
 
 def load_tests(_loader, tests, _pattern):

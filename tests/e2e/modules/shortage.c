@@ -1,0 +1,38 @@
+/*
+ * shortage.c - no protocol, but preloaded into a daemon: as long as the file is there that the
+ * environment variable SHORTAGE names, no thread but the main one gets any memory.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *memory, size_t size);
+
+static bool is_short(void)
+{
+    const char *file = getenv("SHORTAGE");
+
+    if (!file || gettid() == getpid() || access(file, F_OK) != 0)
+        return false;
+    errno = ENOMEM;
+    return true;
+}
+
+void *malloc(size_t size)
+{
+    return is_short() ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    return is_short() ? NULL : __libc_calloc(count, size);
+}
+
+void *realloc(void *memory, size_t size)
+{
+    return is_short() ? NULL : __libc_realloc(memory, size);
+}
