@@ -338,9 +338,14 @@ void clients_dismiss(struct loop *loop, enum banter_reason reason)
 
 void clients_abort(struct loop *loop, enum banter_reason reason)
 {
-    clients_dismiss(loop, reason);
     while (loop->clients) {
-        enter(loop->clients, CLIENT_GONE);
-        settle(loop->clients);
+        struct banter_client *client = loop->clients;
+        begin(client->listener);
+        client_close(client, reason);
+        finish_event(client);
+        if (client->state != CLIENT_GONE) /* what the kernel has not taken is lost */
+            enter(client, CLIENT_GONE);
+        client_free(client);
     }
+    loop_idle(loop);
 }

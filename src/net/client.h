@@ -82,7 +82,7 @@ bool client_listens(const struct banter_client *client);
 /* Says goodbye to every client of the loop, in the ordinary way; they take their time to go. */
 void clients_dismiss(struct loop *loop, enum banter_reason reason);
 
-/* Ends every client of the loop at once: nothing is waited for, and all are freed. */
+/* Ends every client of the loop, one by one: nothing is waited for, and all are freed. */
 void clients_abort(struct loop *loop, enum banter_reason reason);
 
 /* A client's deadline rang. */

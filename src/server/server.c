@@ -27,11 +27,11 @@
 /* After the goodbye at the end of a drain, clients have so long to take it. */
 #define GOODBYE_MS 1000
 
-/* A worker that does not end within this time hangs in a protocol. */
+/* Workers that have been told to stop, and have closed no client within this time, hang. */
 #define STOP_MS 10000
 
-/* ... and this is what it has left when somebody insists. */
-#define ABANDON_MS 100
+/* ... and this is the time when somebody insists. */
+#define INSIST_MS 1000
 
 #define SIGNALS 3 /* HUP, TERM, INT */
 
@@ -45,8 +45,8 @@ enum server_state {
     SERVER_RUNNING,
     SERVER_DRAINING,
     SERVER_DISMISSING,
-    SERVER_STOPPING,   /* workers are waited for */
-    SERVER_ABANDONING, /* ... and not for long, or not any more */
+    SERVER_STOPPING,  /* workers are waited for */
+    SERVER_INSISTING, /* ... and not for long */
 };
 
 struct server {
@@ -70,6 +70,7 @@ struct server {
     unsigned running;      /* workers that have not ended */
     unsigned adopting;     /* workers that have not adopted the current generation yet */
     unsigned occupied;     /* workers with clients, while draining */
+    size_t left;           /* clients, when the wait for the workers was begun */
     struct worker **workers;
 };
 
@@ -201,13 +202,25 @@ static void on_hangup_signal(evutil_socket_t fd, short what, void *argument)
 
 /* --- the end ------------------------------------------------------------------------------- */
 
-static void start_timer(struct server *server, int64_t milliseconds)
+static bool start_timer(struct server *server, int64_t milliseconds)
 {
     const struct timeval wait = {.tv_sec = milliseconds / 1000,
                                  .tv_usec = milliseconds % 1000 * 1000};
-    /* Without memory for the timer the end comes now rather than never. */
-    if (evtimer_add(server->timer, &wait) < 0)
+    return evtimer_add(server->timer, &wait) == 0;
+}
+
+/* Without memory for the timer the end comes now rather than never. */
+static void end_after(struct server *server, int64_t milliseconds)
+{
+    if (!start_timer(server, milliseconds))
         event_active(server->timer, EV_TIMEOUT, 1);
+}
+
+/* Workers have so long to end, or to close a client, and then as long again. */
+static void await_workers(struct server *server, int64_t milliseconds)
+{
+    server->left = admission_clients(server->lineage.admission);
+    (void)start_timer(server, milliseconds); /* without memory for it they are just waited for */
 }
 
 /* The loop turns until the last worker has ended. */
@@ -215,7 +228,7 @@ static void stop(struct server *server)
 {
     server->state = SERVER_STOPPING;
     for_each_worker(server, worker_stop);
-    start_timer(server, STOP_MS);
+    await_workers(server, STOP_MS);
 }
 
 static void log_stuck(unsigned number, const struct watched *watched)
@@ -257,7 +270,7 @@ static void drain(struct server *server)
     generation_unlink(server->current, NULL); /* while its sockets are still open */
     for_each_worker(server, worker_drain);
     if (timeout > 0)
-        start_timer(server, timeout);
+        end_after(server, timeout);
 }
 
 static void on_emptied(void *owner)
@@ -278,14 +291,16 @@ static void on_timer(evutil_socket_t fd, short what, void *argument)
     case SERVER_DRAINING:
         server->state = SERVER_DISMISSING;
         for_each_worker(server, worker_dismiss);
-        start_timer(server, GOODBYE_MS);
+        end_after(server, GOODBYE_MS);
         break;
     case SERVER_DISMISSING:
         stop(server);
         break;
     case SERVER_STOPPING:
-    case SERVER_ABANDONING:
-        abandon(server);
+    case SERVER_INSISTING:
+        if (admission_clients(server->lineage.admission) == server->left)
+            abandon(server);
+        await_workers(server, server->state == SERVER_STOPPING ? STOP_MS : INSIST_MS);
     }
 }
 
@@ -303,11 +318,11 @@ static void on_terminate(evutil_socket_t fd, short what, void *argument)
         stop(server);
         break;
     case SERVER_STOPPING:
-        server->state = SERVER_ABANDONING;
+        server->state = SERVER_INSISTING;
         set_mask(SIG_BLOCK); /* a storm of more would keep the timer from its turn */
-        start_timer(server, ABANDON_MS);
+        await_workers(server, INSIST_MS);
         break;
-    case SERVER_ABANDONING:
+    case SERVER_INSISTING:
         break;
     }
 }
@@ -341,14 +356,17 @@ static bool watch_signals(struct server *server)
 /* libevent's own words, which would go to stderr by themselves. */
 static void on_libevent_log(int severity, const char *message)
 {
-    bool bad = severity == EVENT_LOG_ERR || severity == EVENT_LOG_WARN;
-    log_event(bad ? LOG_WARNING : LOG_DEBUG, "libevent", log_text("message", message));
+    enum log_level level = severity == EVENT_LOG_ERR    ? LOG_ERROR
+                           : severity == EVENT_LOG_WARN ? LOG_WARNING
+                                                        : LOG_DEBUG;
+    log_event(level, "libevent", log_text("message", message));
 }
 
 /* What libevent cannot go on after; its words are in the log already. */
 static void on_libevent_fatal(int error)
 {
     (void)error;
+    (void)notify_send("STATUS=the event library cannot go on; the log says why\n");
     log_stop();
     _exit(EX_OSERR);
 }
@@ -368,9 +386,10 @@ static int init(struct server *server)
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         return -errno;
     server->base = loop_base_new();
+    if (!server->base)
+        return -errno;
     server->lineage.admission = admission_new();
-    if (!server->base || !server->lineage.admission ||
-        event_base_priority_init(server->base, PRIORITIES) < 0)
+    if (!server->lineage.admission || event_base_priority_init(server->base, PRIORITIES) < 0)
         return -ENOMEM;
     server->timer = evtimer_new(server->base, on_timer, server);
     server->hangup = evtimer_new(server->base, on_hangup, server);
@@ -529,8 +548,9 @@ int server_run(const struct server_options *options)
         if (server.running > 0)
             stop(&server);
     }
-    if (server.running > 0) /* and until none is */
-        (void)event_base_dispatch(server.base);
+    /* Until none is running. */
+    if (server.running > 0 && event_base_dispatch(server.base) < 0)
+        abandon(&server); /* the loop has failed, as libevent has said */
     report_fini(&report);
     fini(&server);
     if (status == 0)

@@ -16,7 +16,9 @@
 /* The time where none is granted, in microseconds. */
 #define UNASKED_USEC 20000000
 
-/* No thread that is merely late is said to hang, however little time is granted. */
+/* However little time is granted, there is some sense to it, and who is merely late does not hang.
+ */
+#define LEAST_ROUND_NSEC 1000000
 #define LEAST_HANG_NSEC 100000000
 
 static void on_question(void *owner)
@@ -59,16 +61,18 @@ static void log_resumed(struct watchdog *watchdog, const struct watched *watched
  */
 static void look_at(struct watchdog *watchdog, struct watched *watched)
 {
-    if (!atomic_load(&watched->answered)) {
-        if (watched->missed < watchdog->patience && ++watched->missed == watchdog->patience)
-            log_hung(watchdog, watched);
-        return;
+    if (watched->asked == 0) {
+        ask(watched);
+    } else if (atomic_load(&watched->answered)) {
+        if (watched->missed == watchdog->patience)
+            log_resumed(watchdog, watched);
+        watched->missed = 0;
+        watched->turned = true;
+        ask(watched);
+    } else if (watched->missed < watchdog->patience && ++watched->missed == watchdog->patience) {
+        watched->turned = false; /* what it did before counts no more */
+        log_hung(watchdog, watched);
     }
-    if (watched->missed >= watchdog->patience)
-        log_resumed(watchdog, watched);
-    watched->missed = 0;
-    watched->turned = true;
-    ask(watched);
 }
 
 /* Whether all have turned since it was so the last time. */
@@ -108,9 +112,11 @@ int watchdog_start(struct watchdog *watchdog)
 {
     int64_t usec = notify_watchdog() > 0 ? (int64_t)notify_watchdog() : UNASKED_USEC;
     watchdog->round = usec * 1000 / ROUNDS;
+    if (watchdog->round < LEAST_ROUND_NSEC)
+        watchdog->round = LEAST_ROUND_NSEC;
     watchdog->patience = PATIENCE;
     if (watchdog->round * PATIENCE < LEAST_HANG_NSEC)
-        watchdog->patience = (int)(LEAST_HANG_NSEC / watchdog->round + 1);
+        watchdog->patience = (unsigned)(LEAST_HANG_NSEC / watchdog->round + 1);
     int error = -pthread_mutex_init(&watchdog->mutex, NULL);
     if (error)
         return error;
@@ -148,8 +154,6 @@ void watchdog_watch(struct watchdog *watchdog, struct watched *watched)
     pthread_mutex_lock(&watchdog->mutex);
     watched->next = watchdog->watched;
     watchdog->watched = watched;
-    watched->missed = -1; /* the round that is under way does not count */
-    ask(watched);
     pthread_mutex_unlock(&watchdog->mutex);
 }
 
@@ -173,7 +177,7 @@ void watchdog_dismiss(struct watchdog *watchdog, struct watched *watched)
         link = &(*link)->next;
     if (*link)
         *link = watched->next;
-    if (watched->missed >= watchdog->patience) /* and came back just now */
+    if (watched->missed == watchdog->patience) /* and came back just now */
         log_resumed(watchdog, watched);
     pthread_mutex_unlock(&watchdog->mutex);
 }

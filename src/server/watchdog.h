@@ -35,16 +35,16 @@ struct watched {
 
     struct letter question; /* the rest is the watchdog's own */
     atomic_bool answered;
-    int64_t asked; /* when: microseconds */
-    int missed;    /* rounds without an answer */
-    bool turned;   /* since the last WATCHDOG=1 */
+    int64_t asked;   /* when, in microseconds; 0: never */
+    unsigned missed; /* rounds without an answer, up to the patience */
+    bool turned;     /* since the last WATCHDOG=1 */
 };
 
 struct watchdog {
     bool running;
     bool stopping;
-    int64_t round; /* nanoseconds */
-    int patience;  /* rounds without an answer that make a hang */
+    int64_t round;     /* nanoseconds */
+    unsigned patience; /* rounds without an answer that make a hang */
     struct watched *watched;
     pthread_mutex_t mutex; /* guards `stopping` and the list */
     pthread_cond_t stop;
@@ -60,7 +60,7 @@ void watchdog_stop(struct watchdog *watchdog);
 
 /*
  * From now on this thread is under watch. The caller fills `thread`, `mailbox`, `duty` and `owner`.
- * One that has no mailbox has been asked herewith, and answers by watchdog_introduce().
+ * One that has no mailbox yet answers by watchdog_introduce().
  */
 void watchdog_watch(struct watchdog *watchdog, struct watched *watched);
 

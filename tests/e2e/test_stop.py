@@ -5,6 +5,7 @@ import signal
 from banterd import PATIENCE, eventually
 from case import DaemonTest, listener, server
 from client import Client
+from modules import compile_module
 
 
 class Stop(DaemonTest):
@@ -106,6 +107,32 @@ class Stop(DaemonTest):
             while daemon.process.poll() is None:
                 daemon.signal(number)
             self.assertEqual(daemon.wait_exit(), 0)
+
+    def test_three_signals_end_many_clients_in_good_order(self):
+        daemon = self.start(server(drain_timeout="1h") + listener("echo"))
+        clients = [self.connect(daemon, "echo") for _ in range(1000)]
+        for client in clients:
+            self.assert_echoes(client)
+        for _ in range(3):
+            daemon.signal(signal.SIGTERM)
+            eventually(lambda: not daemon.pending(signal.SIGTERM), "it is caught")
+        self.assertEqual(daemon.wait_exit(), 0)
+        self.assertEqual(len(daemon.find("client-closed", reason="drain")), 1000)
+
+    def test_three_signals_do_not_cut_short_what_takes_its_time(self):
+        daemon = self.prepare(server(workers=1, drain_timeout="1h")
+                              + listener("dawdle", "DIR/dawdle.so"))
+        compile_module("dawdle", daemon.directory)
+        self.daemons.append(daemon)
+        daemon.start()
+        for _ in range(25):
+            self.connect(daemon, "dawdle")
+        eventually(lambda: daemon.open_fds() >= daemon.fds_when_ready + 25, "all are in")
+        for _ in range(3):
+            daemon.signal(signal.SIGTERM)
+            eventually(lambda: not daemon.pending(signal.SIGTERM), "it is caught")
+        self.assertEqual(daemon.wait_exit(), 0)
+        self.assertEqual(len(daemon.find("client-closed", reason="drain")), 25)
 
     def test_a_hangup_while_draining_starts_nothing_new(self):
         daemon = self.start(server(drain_timeout="1h") + listener("echo"))

@@ -115,11 +115,13 @@ class Turning(WatchdogTest):
         self.assert_pings_go_on()
         self.assertEqual(daemon.find("thread-hung"), [])
 
-    def test_little_time_makes_nobody_hang(self):
-        daemon = self.start_watched("nowhere", usec=2000)
+    def test_little_time_makes_nobody_hang_who_is_late(self):
+        daemon = self.start_watched("line", usec=2000)
         self.assert_pings_go_on()
-        self.assert_echoes(self.connect(daemon, "clock"))
-        self.assertEqual(daemon.find("thread-hung"), [])
+        self.connect(daemon, "bad").say("hello")
+        event = daemon.wait("thread-hung", listener="bad")
+        self.assertGreaterEqual(float(event["for"][:-1]), 0.1)
+        self.assert_resumes(daemon, event["thread"])
 
 
 class Hanging(WatchdogTest):
@@ -180,15 +182,28 @@ class Hanging(WatchdogTest):
         self.assert_hangs_and_resumes(daemon, MAIN)
         daemon.wait("reloaded")
 
+    def test_no_ping_is_sent_from_the_beginning_of_a_hang(self):
+        daemon = self.start_watched("line", usec=4 * USEC)
+        self.connect(daemon, "bad").say("hello")
+        eventually((daemon.directory / "bad.reached").exists, "it hangs")
+        self.manager.rest()
+        thread = self.await_hang(daemon, WORKER)
+        # It may have answered since the last ping, and just before it hung.
+        self.assertLessEqual(self.manager.rest(pings=True).count(PING), 1)
+        self.assert_resumes(daemon, thread)
+
     def test_two_at_once(self):
         daemon = self.start_watched("line")
         self.connect(daemon, "bad").say("hello")
         first = self.await_hang(daemon, WORKER)
+        self.assert_no_pings(daemon)
         self.connect(daemon, "other").say("hello")
         second = self.await_hang(daemon, WORKER, "other")
         self.assertNotEqual(first, second)
         self.assert_resumes(daemon, first)
-        self.assert_no_pings(daemon)
+        self.assert_ended(self.connect(daemon, "clock"))
+        # All the while there has been one that hung.
+        self.assertNotIn(PING, self.manager.rest(pings=True))
         self.assert_resumes(daemon, second, "other")
         self.assert_pings_go_on()
 
@@ -198,9 +213,8 @@ class Hanging(WatchdogTest):
         thread = self.await_hang(daemon, WORKER)
         daemon.configure(daemon.config.read_text()
                          + listener("late", "echo", "unix:DIR/late.sock"))
-        self.manager.rest()
         daemon.signal(signal.SIGHUP)
-        self.assertIn("RELOADING=1", self.manager.receive())
+        self.manager.receive_until("RELOADING=1")
         eventually((daemon.directory / "late.sock").exists, "the new socket")
         # The other worker has it already.
         self.assert_echoes(self.connect_to(f"unix:{daemon.directory}/late.sock"))
@@ -209,6 +223,21 @@ class Hanging(WatchdogTest):
         self.assert_resumes(daemon, thread)
         self.assertIn("READY=1\nSTATUS=serving 2 clients on 4 listeners, generation 2\n",
                       self.manager.receive())
+        daemon.wait("reloaded")
+
+    def test_a_manager_that_is_busy_is_not_told_of_an_end_that_is_none(self):
+        daemon = self.start_watched("line")
+        self.manager.fill()
+        daemon.reload()     # of which it is not told yet
+        self.connect(daemon, "bad").say("hello")
+        thread = self.await_hang(daemon, WORKER)
+        daemon.signal(signal.SIGHUP)
+        told = self.manager.receive_until("RELOADING=1")
+        self.assert_ended(self.connect(daemon, "clock"))
+        told += self.manager.rest()
+        self.assertNotIn("READY=1", "".join(told))
+        self.assert_resumes(daemon, thread)
+        self.manager.receive_until("READY=1")
         daemon.wait("reloaded")
 
     def test_where_nobody_waits_for_pings_it_is_logged_too(self):
@@ -238,6 +267,20 @@ class Hanging(WatchdogTest):
         told = self.manager.rest(pings=True)
         self.assertTrue(told)       # that it drains, every second
         self.assertEqual(set(told), {"STATUS=draining, 1 client left\n"})
+        # The other worker has ended meanwhile, and does not turn any more.
+        self.assertEqual(len(daemon.find("thread-hung")), 1)
+
+    def test_one_that_comes_back_at_the_end(self):
+        daemon = self.start_watched("line")
+        self.connect(daemon, "bad").say("hello")
+        thread = self.await_hang(daemon, WORKER)
+        daemon.signal(signal.SIGTERM)
+        daemon.wait("draining")
+        daemon.signal(signal.SIGTERM)
+        self.release(daemon)
+        daemon.wait("thread-resumed", thread=thread)
+        daemon.stop()
+        self.assertEqual(len(daemon.find("thread-resumed")), 1)
 
     def test_a_third_signal_ends_what_a_second_cannot(self):
         daemon = self.prepare_watched("line")

@@ -1,6 +1,7 @@
 /*
  * wayward.c - a protocol for the tests of the watchdog and of signals. In the callback that its
- * option `where` names it opens the fifo `until`, and so hangs until a test opens the other end.
+ * option `where` names it makes the file `until`.reached, then opens the fifo `until`, and so hangs
+ * until a test opens the other end.
  * So it does when it is loaded, with the fifo that WAYWARD_LOADED names.
  * Being configured, it sends its own process the signal `raise`, once in its life. It says back
  * what it hears; with RAW defined that is bytes, see wayward_raw.c.
@@ -10,6 +11,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,8 +32,14 @@ struct settings {
 
 static void await(const char *fifo)
 {
-    int fd = open(fifo, O_RDONLY);
+    char reached[4096];
+    int fd;
 
+    (void)snprintf(reached, sizeof(reached), "%s.reached", fifo);
+    fd = open(reached, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd);
+    fd = open(fifo, O_RDONLY | O_CLOEXEC);
     if (fd >= 0)
         close(fd);
 }
