@@ -16,8 +16,7 @@
 /* The time where none is granted, in microseconds. */
 #define UNASKED_USEC 20000000
 
-/* However little time is granted, there is some sense to it, and who is merely late does not hang.
- */
+/* However little time is granted, a round is not nothing, and to be late is not to hang. */
 #define LEAST_ROUND_NSEC 1000000
 #define LEAST_HANG_NSEC 100000000
 
