@@ -31,7 +31,8 @@ static const char usage[] =
     "  -V, --version          print the version, and exit\n"
     "  -h, --help             print this, and exit\n"
     "\n"
-    "Signals: HUP reads the configuration again; TERM and INT stop, at the second time at once.\n"
+    "Signals: HUP reads the configuration again; TERM and INT stop, a second one without waiting\n"
+    "for clients.\n"
     "Manual: banterd(8), banterd.ini(5), banter-protocol(3).\n";
 
 enum action { SERVE, CHECK, DUMP, LIST };

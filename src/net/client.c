@@ -18,6 +18,9 @@
 #include "net/record.h"
 #include "ops/clock.h"
 
+/* Many clients are ended in pieces of so long, between which the loop turns. */
+#define ENDING_MS 20
+
 static void on_readable(evutil_socket_t fd, short what, void *argument);
 static void on_drained(void *owner);
 static void on_broken(void *owner);
@@ -325,20 +328,27 @@ void client_start(struct listener *listener, int fd, const union peer *peer)
     settle(client);
 }
 
-void clients_dismiss(struct loop *loop, enum banter_reason reason)
+bool clients_dismiss(struct loop *loop, enum banter_reason reason)
 {
+    int64_t enough = clock_now() + ENDING_MS;
     struct banter_client *next;
     for (struct banter_client *client = loop->clients; client; client = next) {
         next = client->next;
+        if (client->state != CLIENT_OPEN)
+            continue;
+        if (clock_now() > enough)
+            return false;
         begin(client->listener);
         client_close(client, reason);
         settle(client);
     }
+    return true;
 }
 
-void clients_abort(struct loop *loop, enum banter_reason reason)
+bool clients_abort(struct loop *loop, enum banter_reason reason)
 {
-    while (loop->clients) {
+    int64_t enough = clock_now() + ENDING_MS;
+    while (loop->clients && clock_now() <= enough) {
         struct banter_client *client = loop->clients;
         begin(client->listener);
         client_close(client, reason);
@@ -348,4 +358,5 @@ void clients_abort(struct loop *loop, enum banter_reason reason)
         client_free(client);
     }
     loop_idle(loop);
+    return loop->clients == NULL;
 }

@@ -79,11 +79,16 @@ void client_close(struct banter_client *client, enum banter_reason reason);
 /* Whether input goes to the protocol: the client is open, and takes its output (back-pressure). */
 bool client_listens(const struct banter_client *client);
 
-/* Says goodbye to every client of the loop, in the ordinary way; they take their time to go. */
-void clients_dismiss(struct loop *loop, enum banter_reason reason);
+/*
+ * Says goodbye to every client of the loop, in the ordinary way; they take their time to go. False:
+ * it has been at it for a while, and is to be called again when the loop has turned.
+ */
+__attribute__((warn_unused_result)) bool clients_dismiss(struct loop *loop,
+                                                         enum banter_reason reason);
 
-/* Ends every client of the loop, one by one: nothing is waited for, and all are freed. */
-void clients_abort(struct loop *loop, enum banter_reason reason);
+/* Ends every client of the loop: nothing is waited for, and all are freed. False: as above. */
+__attribute__((warn_unused_result)) bool clients_abort(struct loop *loop,
+                                                       enum banter_reason reason);
 
 /* A client's deadline rang. */
 void client_on_deadline(struct deadline *deadline);

@@ -215,11 +215,11 @@ static const struct banter_protocol *load(const char *path, char *why, size_t wh
     if (!is_readable(path, why, why_size))
         return NULL;
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    errno = 0;
-    if (!handle) {
+    if (!handle)
         snprintf(why, why_size, "%s", dlerror());
+    errno = 0; /* what the loader has left there need not be the reason */
+    if (!handle)
         return NULL;
-    }
     const struct banter_protocol *protocol = find_loaded(handle);
     if (protocol)
         return protocol;

@@ -17,7 +17,7 @@ const struct banter_protocol *registry_built_in(size_t index);
 /*
  * The protocol that `name` stands for: a built-in one (echo); an object in `directory` (mine.so);
  * or an object by its path, which has a '/' in it. NULL otherwise, with the reason in `why`, and
- * errno where the system has failed rather than the object; 0 elsewhere.
+ * errno where the file could not be opened or memory was out; 0 elsewhere.
  */
 const struct banter_protocol *registry_find(const char *name, const char *directory, char *why,
                                             size_t why_size);

@@ -27,11 +27,14 @@
 /* After the goodbye at the end of a drain, clients have so long to take it. */
 #define GOODBYE_MS 1000
 
-/* Workers that have been told to stop, and have closed no client within this time, hang. */
-#define STOP_MS 10000
-
-/* ... and this is the time when somebody insists. */
-#define INSIST_MS 1000
+/*
+ * How often it is looked whether the workers, which have been told to stop, close clients; and when
+ * somebody insists. If they have not for so many times, they hang. Times are counted, since a
+ * process may be suspended.
+ */
+#define LOOK_MS 1000
+#define INSISTING_LOOK_MS 100
+#define LOOKS 10
 
 #define SIGNALS 3 /* HUP, TERM, INT */
 
@@ -70,7 +73,8 @@ struct server {
     unsigned running;      /* workers that have not ended */
     unsigned adopting;     /* workers that have not adopted the current generation yet */
     unsigned occupied;     /* workers with clients, while draining */
-    size_t left;           /* clients, when the wait for the workers was begun */
+    size_t left;           /* clients, when it was last looked */
+    unsigned looks;        /* without a change */
     struct worker **workers;
 };
 
@@ -216,11 +220,10 @@ static void end_after(struct server *server, int64_t milliseconds)
         event_active(server->timer, EV_TIMEOUT, 1);
 }
 
-/* Workers have so long to end, or to close a client, and then as long again. */
-static void await_workers(struct server *server, int64_t milliseconds)
+/* Without memory for the timer the workers are just waited for. */
+static void look_later(struct server *server)
 {
-    server->left = admission_clients(server->lineage.admission);
-    (void)start_timer(server, milliseconds); /* without memory for it they are just waited for */
+    (void)start_timer(server, server->state == SERVER_STOPPING ? LOOK_MS : INSISTING_LOOK_MS);
 }
 
 /* The loop turns until the last worker has ended. */
@@ -228,7 +231,7 @@ static void stop(struct server *server)
 {
     server->state = SERVER_STOPPING;
     for_each_worker(server, worker_stop);
-    await_workers(server, STOP_MS);
+    look_later(server);
 }
 
 static void log_stuck(unsigned number, const struct watched *watched)
@@ -251,9 +254,30 @@ __attribute__((noreturn)) static void abandon(struct server *server)
     _exit(EXIT_FAILURE);
 }
 
+static void look(struct server *server)
+{
+    size_t left = admission_clients(server->lineage.admission);
+    server->looks = left == server->left ? server->looks + 1 : 0;
+    server->left = left;
+    if (server->looks == LOOKS)
+        abandon(server);
+    look_later(server);
+}
+
+/* Without an event loop there is nothing to be done; libevent's words are in the log already. */
+__attribute__((noreturn)) static void give_up(void)
+{
+    log_event(LOG_ERROR, "libevent", log_text("message", "the event loop cannot go on"));
+    (void)notify_send("STATUS=the event loop cannot go on; the log says why\n");
+    log_stop();
+    _exit(EX_OSERR);
+}
+
 static void on_ended(void *owner, struct worker *worker)
 {
     struct server *server = owner;
+    if (server->state < SERVER_STOPPING)
+        give_up();
     watchdog_dismiss(&server->watchdog, worker_watched(worker));
     if (--server->running == 0)
         event_base_loopbreak(server->base);
@@ -298,9 +322,7 @@ static void on_timer(evutil_socket_t fd, short what, void *argument)
         break;
     case SERVER_STOPPING:
     case SERVER_INSISTING:
-        if (admission_clients(server->lineage.admission) == server->left)
-            abandon(server);
-        await_workers(server, server->state == SERVER_STOPPING ? STOP_MS : INSIST_MS);
+        look(server);
     }
 }
 
@@ -320,7 +342,8 @@ static void on_terminate(evutil_socket_t fd, short what, void *argument)
     case SERVER_STOPPING:
         server->state = SERVER_INSISTING;
         set_mask(SIG_BLOCK); /* a storm of more would keep the timer from its turn */
-        await_workers(server, INSIST_MS);
+        server->looks = 0;
+        look_later(server);
         break;
     case SERVER_INSISTING:
         break;
@@ -362,13 +385,10 @@ static void on_libevent_log(int severity, const char *message)
     log_event(level, "libevent", log_text("message", message));
 }
 
-/* What libevent cannot go on after; its words are in the log already. */
 static void on_libevent_fatal(int error)
 {
     (void)error;
-    (void)notify_send("STATUS=the event library cannot go on; the log says why\n");
-    log_stop();
-    _exit(EX_OSERR);
+    give_up();
 }
 
 /* What a protocol may hang the main thread in. On the watchdog's thread. */
@@ -550,7 +570,7 @@ int server_run(const struct server_options *options)
     }
     /* Until none is running. */
     if (server.running > 0 && event_base_dispatch(server.base) < 0)
-        abandon(&server); /* the loop has failed, as libevent has said */
+        give_up();
     report_fini(&report);
     fini(&server);
     if (status == 0)

@@ -15,8 +15,8 @@
 #include "server/watchdog.h"
 
 /*
- * How much longer than TimeoutStopSec systemd waits for a sign of life while the server drains.
- * After the last one there are only the goodbye, a second, and workers that hang, ten.
+ * How long systemd waits for the next sign of life while the server drains and stops, though
+ * TimeoutStopSec be over. One comes every second; workers that hang are given up within ten.
  */
 #define EXTENSION_USEC 20000000
 

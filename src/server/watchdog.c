@@ -1,4 +1,4 @@
-/* server/watchdog.c - see watchdog.h. All but the letters runs on the watchdog's thread. */
+/* server/watchdog.c - see watchdog.h. Up to run() it is the watchdog's thread, letters apart. */
 #include "server/watchdog.h"
 
 #include <errno.h>

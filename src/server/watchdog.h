@@ -46,7 +46,7 @@ struct watchdog {
     int64_t round;     /* nanoseconds */
     unsigned patience; /* rounds without an answer that make a hang */
     struct watched *watched;
-    pthread_mutex_t mutex; /* guards `stopping` and the list */
+    pthread_mutex_t mutex; /* guards `stopping`, the list, and all but `answered` in it */
     pthread_cond_t stop;
     pthread_t thread;
     atomic_uint hanging;

@@ -211,7 +211,8 @@ static void on_drain(void *owner)
 static void on_dismiss(void *owner)
 {
     struct worker *worker = owner;
-    clients_dismiss(&worker->loop, BANTER_DRAIN);
+    if (!clients_dismiss(&worker->loop, BANTER_DRAIN))
+        mailbox_post(&worker->mailbox, &worker->dismiss);
 }
 
 static void on_stop(void *owner)
@@ -219,8 +220,10 @@ static void on_stop(void *owner)
     struct worker *worker = owner;
     worker->draining = false;
     stop_accepting(worker);
-    clients_abort(&worker->loop, BANTER_DRAIN);
-    event_base_loopbreak(worker->loop.base);
+    if (clients_abort(&worker->loop, BANTER_DRAIN))
+        event_base_loopbreak(worker->loop.base);
+    else
+        mailbox_post(&worker->mailbox, &worker->stop);
 }
 
 /* On the main thread. */
@@ -325,7 +328,8 @@ void worker_free(struct worker *worker)
 static void *run(void *argument)
 {
     struct worker *worker = argument;
-    /* Ends with the stop order: there is always the mailbox to wait for. */
+    /* Ends with the stop order, as there is always the mailbox to wait for; or the loop has failed.
+     */
     (void)event_base_dispatch(worker->loop.base);
     mailbox_post(worker->reports.mailbox, &worker->ended);
     return NULL;

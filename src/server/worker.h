@@ -23,7 +23,8 @@ struct worker_reports {
     void *owner;
     void (*adopted)(void *owner); /* works by the generation that it was given */
     void (*emptied)(void *owner); /* draining, and the last client has gone */
-    void (*ended)(void *owner, struct worker *worker); /* has carried out its last order */
+    /* Has carried out its last order; without one, its loop has failed. */
+    void (*ended)(void *owner, struct worker *worker);
 };
 
 /* Workers are numbered from 0; the number is that of their sockets in each endpoint. NULL: errno.

@@ -9,6 +9,7 @@ import unittest
 import banterd
 import modules
 from case import DaemonTest, listener, server
+from manager import ManagedTest
 
 LIMIT = 256 << 20
 
@@ -90,6 +91,21 @@ class Shortage(DaemonTest):
         self.daemon.wait("ready")
         self.assert_echoes(self.connect(self.daemon, "echo"))
         self.daemon.stop()
+
+
+class LoopFailure(ManagedTest):
+    def test_a_worker_that_cannot_wait_for_events_ends_the_server(self):
+        preloaded = modules.compile_module("shortage", self.directory)
+        no_epoll = self.directory / "no-epoll"
+        daemon = self.prepare_told(listener("echo"), environment={
+            "LD_PRELOAD": str(preloaded), "NO_EPOLL": str(no_epoll)})
+        daemon.start()
+        no_epoll.touch()
+        self.connect(daemon, "echo").send(b"hello")
+        self.assertEqual(daemon.wait_exit(), 71)
+        self.assertEqual((daemon.events[-1].name, daemon.events[-1].level), ("libevent", "error"))
+        self.assertEqual(self.manager.rest()[-1],
+                         "STATUS=the event loop cannot go on; the log says why\n")
 
 
 def load_tests(_loader, tests, _pattern):

@@ -1,6 +1,7 @@
 """TERM, INT and PIPE: an orderly end."""
 
 import signal
+import time
 
 from banterd import PATIENCE, eventually
 from case import DaemonTest, listener, server
@@ -113,26 +114,43 @@ class Stop(DaemonTest):
         clients = [self.connect(daemon, "echo") for _ in range(1000)]
         for client in clients:
             self.assert_echoes(client)
-        for _ in range(3):
-            daemon.signal(signal.SIGTERM)
-            eventually(lambda: not daemon.pending(signal.SIGTERM), "it is caught")
+        self.insist(daemon)
         self.assertEqual(daemon.wait_exit(), 0)
         self.assertEqual(len(daemon.find("client-closed", reason="drain")), 1000)
 
-    def test_three_signals_do_not_cut_short_what_takes_its_time(self):
+    def start_dawdling(self, count):
+        """A daemon that needs a tenth of a second to part with each of its clients."""
         daemon = self.prepare(server(workers=1, drain_timeout="1h")
                               + listener("dawdle", "DIR/dawdle.so"))
         compile_module("dawdle", daemon.directory)
         self.daemons.append(daemon)
         daemon.start()
-        for _ in range(25):
+        for _ in range(count):
             self.connect(daemon, "dawdle")
-        eventually(lambda: daemon.open_fds() >= daemon.fds_when_ready + 25, "all are in")
+        eventually(lambda: daemon.open_fds() >= daemon.fds_when_ready + count, "all are in")
+        return daemon
+
+    def insist(self, daemon):
+        """TERM, three times."""
         for _ in range(3):
             daemon.signal(signal.SIGTERM)
             eventually(lambda: not daemon.pending(signal.SIGTERM), "it is caught")
+
+    def test_three_signals_do_not_cut_short_what_takes_its_time(self):
+        daemon = self.start_dawdling(25)
+        self.insist(daemon)
         self.assertEqual(daemon.wait_exit(), 0)
         self.assertEqual(len(daemon.find("client-closed", reason="drain")), 25)
+
+    def test_one_that_is_suspended_while_it_ends_is_not_given_up(self):
+        daemon = self.start_dawdling(8)
+        self.insist(daemon)
+        daemon.signal(signal.SIGSTOP)
+        eventually(daemon.stopped, "the daemon is suspended")
+        since = time.monotonic()
+        eventually(lambda: time.monotonic() - since > 1.2, "its time is over")
+        daemon.signal(signal.SIGCONT)
+        self.assertEqual(daemon.wait_exit(), 0)
 
     def test_a_hangup_while_draining_starts_nothing_new(self):
         daemon = self.start(server(drain_timeout="1h") + listener("echo"))

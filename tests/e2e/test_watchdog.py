@@ -270,6 +270,21 @@ class Hanging(WatchdogTest):
         # The other worker has ended meanwhile, and does not turn any more.
         self.assertEqual(len(daemon.find("thread-hung")), 1)
 
+    def test_many_clients_that_take_their_time_to_go_are_no_hang(self):
+        daemon = self.prepare_told(
+            server(workers=1, drain_timeout="1h") + listener("dawdle", "DIR/dawdle.so"),
+            environment={"WATCHDOG_USEC": str(USEC)})
+        compile_module("dawdle", daemon.directory)
+        self.daemons.append(daemon)
+        daemon.start()
+        for _ in range(15):
+            self.connect(daemon, "dawdle")
+        eventually(lambda: daemon.open_fds() >= daemon.fds_when_ready + 15, "all are in")
+        daemon.signal(signal.SIGTERM)
+        daemon.wait("draining")
+        daemon.stop()
+        self.assertEqual(daemon.find("thread-hung"), [])
+
     def test_one_that_comes_back_at_the_end(self):
         daemon = self.start_watched("line")
         self.connect(daemon, "bad").say("hello")

@@ -1,20 +1,23 @@
 /*
  * shortage.c - no protocol, but preloaded into a daemon: as long as the file is there that the
- * environment variable SHORTAGE names, no thread but the main one gets any memory.
+ * environment variable SHORTAGE names, no thread but the main one gets any memory; and of the file
+ * that NO_EPOLL names, none but the main one can wait for events.
  */
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *memory, size_t size);
 
-static bool is_short(void)
+static bool is_short(const char *which)
 {
-    const char *file = getenv("SHORTAGE");
+    const char *file = getenv(which);
 
     if (!file || gettid() == getpid() || access(file, F_OK) != 0)
         return false;
@@ -24,15 +27,22 @@ static bool is_short(void)
 
 void *malloc(size_t size)
 {
-    return is_short() ? NULL : __libc_malloc(size);
+    return is_short("SHORTAGE") ? NULL : __libc_malloc(size);
 }
 
 void *calloc(size_t count, size_t size)
 {
-    return is_short() ? NULL : __libc_calloc(count, size);
+    return is_short("SHORTAGE") ? NULL : __libc_calloc(count, size);
 }
 
 void *realloc(void *memory, size_t size)
 {
-    return is_short() ? NULL : __libc_realloc(memory, size);
+    return is_short("SHORTAGE") ? NULL : __libc_realloc(memory, size);
+}
+
+int epoll_wait(int fd, struct epoll_event *events, int most, int timeout)
+{
+    if (is_short("NO_EPOLL"))
+        return -1;
+    return (int)syscall(SYS_epoll_wait, fd, events, most, timeout);
 }
