@@ -37,7 +37,7 @@ static bool speaks_lines(const struct banter_protocol *protocol)
     return !(protocol->flags & BANTER_RAW);
 }
 
-/* From here to the end of settle() the loop is busy with this client. */
+/* From here to loop_idle(), in settle() mostly, the loop is busy with this client. */
 static void begin(const struct listener *listener)
 {
     loop_busy(listener->loop, listener->name, listener->settings->protocol->name);

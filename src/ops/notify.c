@@ -1,5 +1,4 @@
-/* ops/notify.c - see notify.h. What the first struct has is set at the start, and only read later.
- */
+/* ops/notify.c - see notify.h. What `manager` has is set at the start, and only read later. */
 #include "ops/notify.h"
 
 #include <errno.h>
