@@ -43,12 +43,6 @@ static void begin(const struct listener *listener)
     loop_busy(listener->loop, listener->name, listener->settings->protocol->name);
 }
 
-bool client_listens(const struct banter_client *client)
-{
-    return client->state == CLIENT_OPEN &&
-           stream_pending(&client->stream) <= (size_t)client->listener->settings->max_output;
-}
-
 /* --- the end ------------------------------------------------------------------------------- */
 
 static enum banter_reason reason_of_error(int error)
@@ -118,7 +112,7 @@ static void client_free(struct banter_client *client)
                             .sent = stream_sent(&client->stream),
                             .lines = client->lines,
                             .duration = (uint64_t)(clock_now() - client->opened)};
-    record_addresses(&record, stream_fd(&client->stream), &client->remote);
+    record_addresses(&record, client->stream.fd, &client->remote);
     deadline_cancel(&client->deadline);
     stream_stop(&client->stream);
     line_fini(&client->framer);
@@ -187,7 +181,7 @@ static size_t read_limit(const struct banter_client *client)
 {
     if (client->state != CLIENT_OPEN)
         return LOOP_BUFFER;
-    return (size_t)client->listener->settings->max_output - stream_pending(&client->stream) + 1;
+    return client->stream.high_mark - stream_pending(&client->stream) + 1;
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *argument)
@@ -282,7 +276,7 @@ static struct banter_client *client_new(struct listener *listener, int fd, const
     if (!client)
         return NULL;
     if (stream_start(&client->stream, loop, fd, &stream_events, client,
-                     (size_t)settings->max_output / 2, protocol->writable != NULL) < 0) {
+                     (size_t)settings->max_output, protocol->writable != NULL) < 0) {
         free(client);
         return NULL;
     }

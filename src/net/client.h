@@ -77,7 +77,10 @@ void client_start(struct listener *listener, int fd, const union peer *peer);
 void client_close(struct banter_client *client, enum banter_reason reason);
 
 /* Whether input goes to the protocol: the client is open, and takes its output (back-pressure). */
-bool client_listens(const struct banter_client *client);
+static inline bool client_listens(const struct banter_client *client)
+{
+    return client->state == CLIENT_OPEN && !stream_full(&client->stream);
+}
 
 /*
  * Says goodbye to every client of the loop, in the ordinary way; they take their time to go. False:

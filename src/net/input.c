@@ -17,21 +17,23 @@ static const struct banter_protocol *protocol_of(const struct banter_client *cli
     return client->listener->settings->protocol;
 }
 
-static void hear_line(struct banter_client *client, const char *line, size_t length)
+static void hear_line(struct banter_client *client, const struct banter_protocol *protocol,
+                      const char *line, size_t length)
 {
     client->lines++;
-    protocol_of(client)->line(client, client->session, line, length);
+    protocol->line(client, client->session, line, length);
 }
 
 /* Hands over lines until the input is used up, or the client listens no more. */
 static void hear_lines(struct banter_client *client, char **cursor, char *end)
 {
+    const struct banter_protocol *protocol = protocol_of(client);
     char *line;
     size_t length;
     while (client_listens(client)) {
         switch (line_next(&client->framer, cursor, end, &line, &length)) {
         case LINE_READY:
-            hear_line(client, line, length);
+            hear_line(client, protocol, line, length);
             break;
         case LINE_MORE:
             return;
@@ -117,10 +119,10 @@ size_t input_take(struct banter_client *client, char *bytes, size_t length)
 
 bool input_take_held(struct banter_client *client)
 {
-    size_t length;
-    char *bytes = stream_held(&client->stream, &length);
+    size_t length = stream_held_length(&client->stream);
     if (length == 0 || !client_listens(client))
         return false;
+    char *bytes = stream_held(&client->stream);
     if (bytes)
         stream_drop_held(&client->stream, input_take(client, bytes, length));
     else
@@ -136,7 +138,7 @@ void input_end(struct banter_client *client)
     if (client->state != CLIENT_OPEN)
         return;
     if (protocol->line && line_rest(&client->framer, &line, &length) == LINE_READY)
-        hear_line(client, line, length);
+        hear_line(client, protocol, line, length);
     if (protocol->end && client->state == CLIENT_OPEN)
         protocol->end(client, client->session);
     else

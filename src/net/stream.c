@@ -2,8 +2,6 @@
 #include "net/stream.h"
 
 #include <errno.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <linux/sockios.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -28,32 +26,42 @@ static void on_event(struct bufferevent *bev, short what, void *argument)
 }
 
 int stream_start(struct stream *stream, struct loop *loop, int fd,
-                 const struct stream_events *events, void *owner, size_t low_mark, bool queue_only)
+                 const struct stream_events *events, void *owner, size_t high_mark, bool queue_only)
 {
-    *stream =
-        (struct stream){.loop = loop, .events = events, .owner = owner, .queue_only = queue_only};
-    stream->bev = bufferevent_socket_new(loop->base, fd, 0);
+    *stream = (struct stream){.loop = loop,
+                              .fd = fd,
+                              .queue_only = queue_only,
+                              .high_mark = high_mark,
+                              .events = events,
+                              .owner = owner};
+    return event_assign(&stream->input, loop->base, fd, EV_READ | EV_PERSIST, events->readable,
+                        owner) < 0
+               ? -EINVAL
+               : 0;
+}
+
+/* Makes the bufferevent, for what has to wait. False: there is no memory. */
+static bool attach(struct stream *stream)
+{
+    if (stream->bev)
+        return true;
+    stream->bev = bufferevent_socket_new(stream->loop->base, stream->fd, 0);
     if (!stream->bev)
-        return -ENOMEM;
-    if (event_assign(&stream->input, loop->base, fd, EV_READ | EV_PERSIST, events->readable,
-                     owner) < 0) {
-        bufferevent_free(stream->bev);
-        return -EINVAL;
-    }
+        return false;
     bufferevent_setcb(stream->bev, NULL, on_drained, on_event, stream);
-    bufferevent_setwatermark(stream->bev, EV_WRITE, low_mark, 0);
-    return 0;
+    bufferevent_setwatermark(stream->bev, EV_WRITE, stream->high_mark / 2, 0);
+    return true;
 }
 
 void stream_stop(struct stream *stream)
 {
-    int fd = stream_fd(stream);
     /* Both take the fd out of epoll at once, so that it may be closed here, and its number used
      * again, although libevent frees the bufferevent itself a turn later. */
     if (stream->reading)
         event_del(&stream->input);
-    bufferevent_free(stream->bev);
-    close(fd);
+    if (stream->bev)
+        bufferevent_free(stream->bev);
+    close(stream->fd);
 }
 
 int stream_set_reading(struct stream *stream, bool on)
@@ -71,7 +79,7 @@ ssize_t stream_read(struct stream *stream, size_t limit, char **bytes)
     struct loop *loop = stream->loop;
     ssize_t count;
     do
-        count = recv(stream_fd(stream), loop->in, limit < LOOP_BUFFER ? limit : LOOP_BUFFER, 0);
+        count = recv(stream->fd, loop->in, limit < LOOP_BUFFER ? limit : LOOP_BUFFER, 0);
     while (count < 0 && errno == EINTR);
     *bytes = loop->in;
     return count < 0 ? -errno : count;
@@ -79,25 +87,20 @@ ssize_t stream_read(struct stream *stream, size_t limit, char **bytes)
 
 int stream_hold(struct stream *stream, const char *bytes, size_t length)
 {
+    if (!attach(stream))
+        return -ENOMEM;
     /* A bufferevent lets nobody but itself add at the end of its input; in front is free. */
     return evbuffer_prepend(bufferevent_get_input(stream->bev), bytes, length) < 0 ? -ENOMEM : 0;
 }
 
-char *stream_held(struct stream *stream, size_t *length)
+char *stream_held(struct stream *stream)
 {
-    struct evbuffer *held = bufferevent_get_input(stream->bev);
-    *length = evbuffer_get_length(held);
-    return (char *)evbuffer_pullup(held, -1);
+    return (char *)evbuffer_pullup(bufferevent_get_input(stream->bev), -1);
 }
 
 void stream_drop_held(struct stream *stream, size_t length)
 {
     evbuffer_drain(bufferevent_get_input(stream->bev), length);
-}
-
-static size_t queued(const struct stream *stream)
-{
-    return evbuffer_get_length(bufferevent_get_output(stream->bev));
 }
 
 /* From here on the stream takes no output, and what was given to it last is lost. */
@@ -112,7 +115,7 @@ static ssize_t send_some(struct stream *stream, const char *bytes, size_t length
 {
     ssize_t sent;
     do
-        sent = send(stream_fd(stream), bytes, length, MSG_NOSIGNAL);
+        sent = send(stream->fd, bytes, length, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
     if (sent < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
@@ -123,7 +126,7 @@ static ssize_t send_some(struct stream *stream, const char *bytes, size_t length
 static void send_or_queue(struct stream *stream, const char *bytes, size_t length)
 {
     ssize_t sent = 0;
-    if (!stream->queue_only && queued(stream) == 0)
+    if (!stream->queue_only && stream_queued(stream) == 0)
         sent = send_some(stream, bytes, length);
     if (sent < 0) {
         fail(stream, (int)sent, length);
@@ -131,7 +134,7 @@ static void send_or_queue(struct stream *stream, const char *bytes, size_t lengt
     }
     bytes += sent;
     length -= (size_t)sent;
-    if (length > 0 && bufferevent_write(stream->bev, bytes, length) < 0)
+    if (length > 0 && (!attach(stream) || bufferevent_write(stream->bev, bytes, length) < 0))
         fail(stream, -ENOMEM, length);
 }
 
@@ -146,34 +149,26 @@ static void push_out(struct stream *stream)
         send_or_queue(stream, loop->out, length);
 }
 
-void stream_write(struct stream *stream, const void *bytes, size_t length)
+void stream_write_around(struct stream *stream, const void *bytes, size_t length)
 {
-    struct loop *loop = stream->loop;
     if (stream->error)
         return;
-    stream->written += length;
-    if (length > LOOP_BUFFER - loop->out_length)
-        push_out(stream);
-    if (length > LOOP_BUFFER) {
-        if (stream->error)
-            stream->lost += length;
-        else
-            send_or_queue(stream, bytes, length);
+    push_out(stream);
+    if (length <= LOOP_BUFFER && !stream->error) {
+        stream_write(stream, bytes, length);
         return;
     }
-    memcpy(loop->out + loop->out_length, bytes, length);
-    loop->out_length += length;
+    stream->written += length;
+    if (stream->error)
+        stream->lost += length;
+    else
+        send_or_queue(stream, bytes, length);
 }
 
 int stream_flush(struct stream *stream)
 {
     push_out(stream);
     return stream->error;
-}
-
-size_t stream_pending(const struct stream *stream)
-{
-    return queued(stream) + stream->loop->out_length;
 }
 
 uint64_t stream_sent(const struct stream *stream)
@@ -185,7 +180,7 @@ uint64_t stream_delivered(const struct stream *stream)
 {
     uint64_t sent = stream_sent(stream);
     int waiting = 0; /* in the kernel; for a unix socket with the kernel's own overhead */
-    if (ioctl(stream_fd(stream), SIOCOUTQ, &waiting) < 0 || waiting < 0)
+    if (ioctl(stream->fd, SIOCOUTQ, &waiting) < 0 || waiting < 0)
         return sent;
     return sent > (uint64_t)waiting ? sent - (uint64_t)waiting : 0;
 }
@@ -193,10 +188,5 @@ uint64_t stream_delivered(const struct stream *stream)
 void stream_finish(struct stream *stream)
 {
     /* A socket that the client has already reset says ENOTCONN; the next read tells more. */
-    (void)shutdown(stream_fd(stream), SHUT_WR);
-}
-
-int stream_fd(const struct stream *stream)
-{
-    return bufferevent_getfd(stream->bev);
+    (void)shutdown(stream->fd, SHUT_WR);
 }

@@ -1,10 +1,10 @@
 /*
  * text/line.c - cuts a stream of bytes into lines, in place where it can.
  *
- * A framer belongs to one client and its worker. Each byte is looked at once as it comes, and kept
- * bytes are never searched again, so the time is linear however the input is split. The buffer
- * outlives the line in it while more input follows: a stream of split lines uses it again and
- * again. It goes when the input is used up with nothing begun: an idle client holds none.
+ * A framer belongs to one client and its worker. Each byte is looked at as it comes, an unfinished
+ * rest a second time, and kept bytes never again: the time is linear however the input is split.
+ * The buffer outlives the line in it while more input follows: a stream of split lines uses it
+ * again and again. It goes when the input is used up with nothing begun: an idle client holds none.
  */
 #include "text/line.h"
 
@@ -51,17 +51,11 @@ static char *find_ending(const struct line_framer *framer, char *start, char *en
     return NULL;
 }
 
-/* The length of a line without the CR at its end, which is, or may become, part of the ending. */
-static size_t length_without_cr(const char *line, size_t length)
-{
-    return length > 0 && line[length - 1] == '\r' ? length - 1 : length;
-}
-
 /* Whether the kept bytes and `count` more are beyond the limit, whatever comes next. */
 static bool too_long(const struct line_framer *framer, const char *bytes, size_t count)
 {
-    size_t length = count > 0 ? framer->length + length_without_cr(bytes, count)
-                              : length_without_cr(framer->kept, framer->length);
+    size_t length = count > 0 ? framer->length + line_without_cr(bytes, count)
+                              : line_without_cr(framer->kept, framer->length);
 
     return length > framer->max;
 }
@@ -92,13 +86,13 @@ static enum line_result hand_over(struct line_framer *framer, char **line, size_
 {
     framer->handed_over = true;
     *line = framer->kept;
-    *length = length_without_cr(framer->kept, framer->length);
+    *length = line_without_cr(framer->kept, framer->length);
     framer->kept[*length] = '\0';
     return LINE_READY;
 }
 
-enum line_result line_next(struct line_framer *framer, char **cursor, char *end, char **line,
-                           size_t *length)
+enum line_result line_next_kept(struct line_framer *framer, char **cursor, char *end, char **line,
+                                size_t *length)
 {
     char *start = *cursor;
     char *ending;
@@ -118,7 +112,7 @@ enum line_result line_next(struct line_framer *framer, char **cursor, char *end,
 
     if (ending && framer->length == 0) {
         *line = start;
-        *length = length_without_cr(start, count);
+        *length = line_without_cr(start, count);
         start[*length] = '\0';
         *cursor = ending + 1;
         return LINE_READY;

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 struct line_framer {
     char *kept; /* the unfinished line, owned; NULL once all input was used and none is left */
@@ -31,13 +32,41 @@ enum line_result {
 void line_init(struct line_framer *framer, size_t max, bool nul_ends);
 void line_fini(struct line_framer *framer);
 
+/* The length of a line without the CR at its end, which is, or may become, part of the ending. */
+static inline size_t line_without_cr(const char *line, size_t length)
+{
+    return length > 0 && line[length - 1] == '\r' ? length - 1 : length;
+}
+
+/* line_next() where more is to be done than to find a whole line where it lies. */
+enum line_result line_next_kept(struct line_framer *framer, char **cursor, char *end, char **line,
+                                size_t *length);
+
 /*
  * The next line of the input from *cursor to end; moves *cursor past what was used. Call it until
  * it is no longer LINE_READY: only then is the buffer of a line handed over freed or used again.
  * How the input is split over calls changes nothing about the lines.
+ *
+ * Most lines lie whole in the input, and many in one read: that case is short, and stands here to
+ * become part of the caller's loop.
  */
-enum line_result line_next(struct line_framer *framer, char **cursor, char *end, char **line,
-                           size_t *length);
+static inline enum line_result line_next(struct line_framer *framer, char **cursor, char *end,
+                                         char **line, size_t *length)
+{
+    char *start = *cursor;
+    if (framer->length == 0 && !framer->nul_ends && start < end) {
+        char *ending = memchr(start, '\n', (size_t)(end - start));
+        size_t count = ending ? line_without_cr(start, (size_t)(ending - start)) : 0;
+        if (ending && count <= framer->max) {
+            start[count] = '\0';
+            *cursor = ending + 1;
+            *line = start;
+            *length = count;
+            return LINE_READY;
+        }
+    }
+    return line_next_kept(framer, cursor, end, line, length);
+}
 
 /*
  * At the end of input: LINE_READY with the unfinished line, or LINE_MORE if there is none. A CR at
