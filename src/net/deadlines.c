@@ -1,8 +1,11 @@
 /* net/deadlines.c - see deadlines.h. Belongs to one worker. */
 #include "net/deadlines.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "ops/clock.h"
 
@@ -13,7 +16,8 @@
 struct deadlines {
     struct deadline *slots[SLOTS];
     deadline_fn wake;
-    struct event *timer;
+    int timer; /* a timerfd: see arm() */
+    struct event *due;
     int64_t tick;       /* every slot up to this one has been emptied */
     int64_t armed_tick; /* what the timer is set for; DEADLINE_NEVER when it is not */
 };
@@ -23,14 +27,20 @@ static int64_t tick_after(int64_t milliseconds)
     return (milliseconds + DEADLINE_TICK - 1) / DEADLINE_TICK;
 }
 
+/*
+ * Not a timer of libevent's: with one, each epoll_wait() that has to sleep starts and stops a timer
+ * in the kernel, which costs more than all that the wheel does. This one stands until it is moved.
+ */
 static void arm(struct deadlines *deadlines, int64_t tick)
 {
     int64_t wait = tick * DEADLINE_TICK - clock_now();
-    if (wait < 0)
-        wait = 0;
-    struct timeval interval = {.tv_sec = wait / 1000, .tv_usec = wait % 1000 * 1000};
-    /* Only memory can be missing here; the next deadline that is set tries again. */
-    deadlines->armed_tick = evtimer_add(deadlines->timer, &interval) == 0 ? tick : DEADLINE_NEVER;
+    if (wait < 1)
+        wait = 1; /* 0 would be never */
+    const struct itimerspec when = {.it_value.tv_sec = wait / 1000,
+                                    .it_value.tv_nsec = wait % 1000 * 1000000};
+    /* Cannot fail: the descriptor and the time are good, and no memory is asked for. */
+    (void)timerfd_settime(deadlines->timer, 0, &when, NULL);
+    deadlines->armed_tick = tick;
 }
 
 static void arm_next(struct deadlines *deadlines)
@@ -52,12 +62,14 @@ static void wake_slot(struct deadlines *deadlines, struct deadline **slot)
     }
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *argument)
+static void on_due(evutil_socket_t fd, short what, void *argument)
 {
     struct deadlines *deadlines = argument;
     int64_t now_tick = clock_now() / DEADLINE_TICK;
-    (void)fd;
+    uint64_t times;
     (void)what;
+    if (read(fd, &times, sizeof(times)) < 0)
+        return; /* it has been moved since */
     /* After a long stop of the process one turn of the wheel visits everything. */
     if (now_tick - deadlines->tick >= SLOTS)
         deadlines->tick = now_tick - SLOTS + 1;
@@ -69,14 +81,25 @@ static void on_timer(evutil_socket_t fd, short what, void *argument)
 struct deadlines *deadlines_new(struct event_base *base, deadline_fn wake)
 {
     struct deadlines *deadlines = calloc(1, sizeof(*deadlines));
-    if (!deadlines)
+    if (!deadlines) {
+        errno = ENOMEM;
         return NULL;
+    }
     deadlines->wake = wake;
     deadlines->tick = clock_now() / DEADLINE_TICK;
     deadlines->armed_tick = DEADLINE_NEVER;
-    deadlines->timer = evtimer_new(base, on_timer, deadlines);
-    if (!deadlines->timer) {
-        free(deadlines);
+    int error = 0;
+    deadlines->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (deadlines->timer < 0) {
+        error = errno;
+    } else {
+        deadlines->due = event_new(base, deadlines->timer, EV_READ | EV_PERSIST, on_due, deadlines);
+        if (!deadlines->due || event_add(deadlines->due, NULL) < 0)
+            error = ENOMEM;
+    }
+    if (error) {
+        deadlines_free(deadlines);
+        errno = error;
         return NULL;
     }
     return deadlines;
@@ -86,7 +109,10 @@ void deadlines_free(struct deadlines *deadlines)
 {
     if (!deadlines)
         return;
-    event_free(deadlines->timer);
+    if (deadlines->due)
+        event_free(deadlines->due);
+    if (deadlines->timer >= 0)
+        close(deadlines->timer);
     free(deadlines);
 }
 

@@ -28,7 +28,7 @@ struct deadline {
 /* Called when a deadline rings; it may set and cancel any deadline. */
 typedef void (*deadline_fn)(struct deadline *deadline);
 
-/* NULL when memory is out. */
+/* NULL with errno when memory or descriptors are out. */
 struct deadlines *deadlines_new(struct event_base *base, deadline_fn wake);
 
 /* All deadlines must have been cancelled; NULL is fine. */

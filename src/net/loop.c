@@ -59,7 +59,7 @@ int loop_init(struct loop *loop, struct admission *admission, deadline_fn on_dea
         return -errno;
     loop->deadlines = deadlines_new(loop->base, on_deadline);
     if (!loop->deadlines)
-        return -ENOMEM;
+        return -errno;
     if (getrandom(&loop->random, sizeof(loop->random), 0) != (ssize_t)sizeof(loop->random))
         return -EIO;
     return 0;

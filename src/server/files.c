@@ -9,9 +9,10 @@
 #include "ops/log.h"
 #include "server/passed.h"
 
-/* stderr, protocol objects, files read at a reload, an event base's own. */
+/* stderr, protocol objects, files read at a reload, an event base's own; and a worker's: epoll, the
+ * two of libevent's pipe, the mailbox, the timer. */
 #define FILES_BESIDES 32
-#define FILES_A_WORKER 4
+#define FILES_A_WORKER 5
 
 static rlim_t count_wanted(const struct config *config, const struct passed *passed,
                            unsigned workers)
