@@ -156,11 +156,20 @@ static int await_input(struct banter_client *client)
     return error;
 }
 
-/* Brings a client to rest after an event. It may be gone afterwards. */
-static void settle(struct banter_client *client)
+/*
+ * Whether there is nothing to be done for the client until its next event: it listens, and all that
+ * it was told has been sent. Its deadline is early enough then, since the one limit that is left is
+ * the idle one, and that only moves away. So it is with most clients after most events.
+ */
+static bool is_at_rest(const struct banter_client *client)
 {
-    struct loop *loop = client->listener->loop;
-    finish_event(client);
+    return client->state == CLIENT_OPEN && client->stream.reading && !client->input_ended &&
+           client->line_begun == 0 && client->output_mark == 0 && client->deadline.link &&
+           stream_pending(&client->stream) == 0;
+}
+
+static void bring_to_rest(struct banter_client *client)
+{
     if (client->state != CLIENT_GONE && await_input(client) < 0) {
         client_close(client, BANTER_ERROR);
         finish_event(client);
@@ -169,8 +178,17 @@ static void settle(struct banter_client *client)
         client_free(client);
     } else {
         limits_note_output(client);
-        deadline_set(loop->deadlines, &client->deadline, limits_next(client));
+        deadline_set(client->listener->loop->deadlines, &client->deadline, limits_next(client));
     }
+}
+
+/* Brings a client to rest after an event. It may be gone afterwards. */
+static void settle(struct banter_client *client)
+{
+    struct loop *loop = client->listener->loop;
+    finish_event(client);
+    if (!is_at_rest(client))
+        bring_to_rest(client);
     loop_idle(loop);
 }
 

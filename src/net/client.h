@@ -33,36 +33,38 @@ struct loop;
 
 enum client_state { CLIENT_OPEN, CLIENT_ENDING, CLIENT_FLUSHING, CLIENT_LINGERING, CLIENT_GONE };
 
-/* The host's side of the protocol's handle. Owned by its loop, used by that thread alone. */
+/*
+ * The host's side of the protocol's handle. Owned by its loop, used by that thread alone. What each
+ * wake-up touches stands first: with many clients the memory is what a wake-up waits for.
+ */
 struct banter_client {
-    struct banter_client *next; /* all clients of the loop */
-    struct banter_client **link;
-    struct listener *listener; /* a reference: its limits and settings, as they were at accept */
     struct stream stream;
-    struct line_framer framer;
-    struct telnet *telnet; /* NULL where telnet is off */
-    struct deadline deadline;
-
     enum client_state state;
     enum banter_reason reason;
-    bool input_ended; /* the client has half-closed, or more */
-
-    /* Milliseconds of clock_now(). */
-    int64_t opened;
-    int64_t active;       /* the last byte, either way */
-    int64_t line_begun;   /* the first byte of the unfinished line; 0: there is none */
-    int64_t output_since; /* when output_mark was set */
-    int64_t ending_since; /* when the present state began, unless it is OPEN */
-
-    uint64_t output_mark;    /* to be delivered within write-timeout; 0: nothing waits */
-    uint64_t delivered_seen; /* stream_delivered() at the last look */
-
-    uint64_t id;
+    bool input_ended;          /* the client has half-closed, or more */
+    struct listener *listener; /* a reference: its limits and settings, as they were at accept */
+    struct telnet *telnet;     /* NULL where telnet is off */
+    void *session;             /* the protocol's; NULL where it wants none */
     uint64_t received;
     uint64_t lines;
+
+    /* Milliseconds of clock_now(). */
+    int64_t active;     /* the last byte, either way */
+    int64_t line_begun; /* the first byte of the unfinished line; 0: there is none */
+
+    uint64_t output_mark; /* to be delivered within write-timeout; 0: nothing waits */
+    struct deadline deadline;
+    struct line_framer framer;
+
+    struct banter_client *next; /* all clients of the loop */
+    struct banter_client **link;
+    int64_t opened;
+    int64_t output_since;    /* when output_mark was set */
+    int64_t ending_since;    /* when the present state began, unless it is OPEN */
+    uint64_t delivered_seen; /* stream_delivered() at the last look */
+    uint64_t id;
     union peer remote;
 
-    void *session;       /* the protocol's; NULL where it wants none */
     max_align_t block[]; /* the session, then the telnet state */
 };
 

@@ -47,10 +47,20 @@ void banter_write(struct banter_client *client, const void *bytes, size_t length
         stream_write(&client->stream, bytes, length);
 }
 
+static void say(struct banter_client *client, const char *text, size_t length)
+{
+    if (!can_speak(client))
+        return;
+    if (client->telnet)
+        write_doubled(client, text, length);
+    else
+        stream_write(&client->stream, text, length);
+    stream_write(&client->stream, "\r\n", 2);
+}
+
 void banter_say(struct banter_client *client, const char *text)
 {
-    banter_write(client, text, strlen(text));
-    banter_write(client, "\r\n", 2);
+    say(client, text, strlen(text));
 }
 
 void banter_sayf(struct banter_client *client, const char *format, ...)
@@ -67,8 +77,7 @@ void banter_sayf(struct banter_client *client, const char *format, ...)
             length = vsnprintf(text, (size_t)length + 1, format, again);
     }
     if (text && length >= 0) {
-        banter_write(client, text, (size_t)length);
-        banter_write(client, "\r\n", 2);
+        say(client, text, (size_t)length);
     } else {
         client_close(client, BANTER_ERROR);
     }

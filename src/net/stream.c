@@ -64,10 +64,8 @@ void stream_stop(struct stream *stream)
     close(stream->fd);
 }
 
-int stream_set_reading(struct stream *stream, bool on)
+int stream_switch_reading(struct stream *stream, bool on)
 {
-    if (stream->reading == on)
-        return 0;
     if ((on ? event_add(&stream->input, NULL) : event_del(&stream->input)) < 0)
         return -ENOMEM;
     stream->reading = on;
@@ -138,14 +136,14 @@ static void send_or_queue(struct stream *stream, const char *bytes, size_t lengt
         fail(stream, -ENOMEM, length);
 }
 
-static void push_out(struct stream *stream)
+void stream_push_out(struct stream *stream)
 {
     struct loop *loop = stream->loop;
     size_t length = loop->out_length;
     loop->out_length = 0;
-    if (length > 0 && stream->error)
+    if (stream->error)
         stream->lost += length;
-    else if (length > 0)
+    else
         send_or_queue(stream, loop->out, length);
 }
 
@@ -153,7 +151,8 @@ void stream_write_around(struct stream *stream, const void *bytes, size_t length
 {
     if (stream->error)
         return;
-    push_out(stream);
+    if (stream->loop->out_length > 0)
+        stream_push_out(stream);
     if (length <= LOOP_BUFFER && !stream->error) {
         stream_write(stream, bytes, length);
         return;
@@ -163,12 +162,6 @@ void stream_write_around(struct stream *stream, const void *bytes, size_t length
         stream->lost += length;
     else
         send_or_queue(stream, bytes, length);
-}
-
-int stream_flush(struct stream *stream)
-{
-    push_out(stream);
-    return stream->error;
 }
 
 uint64_t stream_sent(const struct stream *stream)

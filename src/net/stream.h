@@ -67,7 +67,12 @@ __attribute__((warn_unused_result)) int stream_start(struct stream *stream, stru
 void stream_stop(struct stream *stream);
 
 /* Turns readable() on or off. 0 or -errno. */
-__attribute__((warn_unused_result)) int stream_set_reading(struct stream *stream, bool on);
+__attribute__((warn_unused_result)) int stream_switch_reading(struct stream *stream, bool on);
+__attribute__((warn_unused_result)) static inline int stream_set_reading(struct stream *stream,
+                                                                         bool on)
+{
+    return stream->reading == on ? 0 : stream_switch_reading(stream, on);
+}
 
 /*
  * Reads once, at most `limit` bytes. Returns how many, 0 at the end of input, or -errno; -EAGAIN is
@@ -107,7 +112,13 @@ static inline void stream_write(struct stream *stream, const void *bytes, size_t
 }
 
 /* Sends what was gathered, and queues what the kernel does not take. 0 or -errno. */
-__attribute__((warn_unused_result)) int stream_flush(struct stream *stream);
+void stream_push_out(struct stream *stream);
+__attribute__((warn_unused_result)) static inline int stream_flush(struct stream *stream)
+{
+    if (stream->loop->out_length > 0)
+        stream_push_out(stream);
+    return stream->error;
+}
 
 /* How much of the output the kernel has left over so far. */
 static inline size_t stream_queued(const struct stream *stream)
