@@ -44,9 +44,10 @@ extern "C" {
  * The version of this interface. An object is taken when its major number is the host's, and its
  * minor number is not newer.
  *   1.0  the first
+ *   1.1  banter_say_line()
  */
 #define BANTER_ABI_MAJOR 1
-#define BANTER_ABI_MINOR 0
+#define BANTER_ABI_MINOR 1
 
 /* One connection, as the protocol sees it. Valid from open() until close() returns. */
 struct banter_client;
@@ -205,6 +206,9 @@ BANTER_API void banter_write(struct banter_client *client, const void *bytes, si
 
 /* Sends a line: the string, and CR LF. */
 BANTER_API void banter_say(struct banter_client *client, const char *text);
+
+/* Sends a line of `length` bytes, any bytes, and CR LF. */
+BANTER_API void banter_say_line(struct banter_client *client, const char *line, size_t length);
 
 /* Sends a line made as by printf(3), and CR LF. */
 BANTER_API void banter_sayf(struct banter_client *client, const char *format, ...)

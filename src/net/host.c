@@ -47,20 +47,22 @@ void banter_write(struct banter_client *client, const void *bytes, size_t length
         stream_write(&client->stream, bytes, length);
 }
 
-static void say(struct banter_client *client, const char *text, size_t length)
+void banter_say_line(struct banter_client *client, const char *line, size_t length)
 {
-    if (!can_speak(client))
+    char *room;
+    if (!client->telnet && can_speak(client) &&
+        (room = stream_reserve(&client->stream, length + 2))) {
+        memcpy(room, line, length);
+        memcpy(room + length, "\r\n", 2);
         return;
-    if (client->telnet)
-        write_doubled(client, text, length);
-    else
-        stream_write(&client->stream, text, length);
-    stream_write(&client->stream, "\r\n", 2);
+    }
+    banter_write(client, line, length);
+    banter_write(client, "\r\n", 2);
 }
 
 void banter_say(struct banter_client *client, const char *text)
 {
-    say(client, text, strlen(text));
+    banter_say_line(client, text, strlen(text));
 }
 
 void banter_sayf(struct banter_client *client, const char *format, ...)
@@ -77,7 +79,7 @@ void banter_sayf(struct banter_client *client, const char *format, ...)
             length = vsnprintf(text, (size_t)length + 1, format, again);
     }
     if (text && length >= 0) {
-        say(client, text, (size_t)length);
+        banter_say_line(client, text, (size_t)length);
     } else {
         client_close(client, BANTER_ERROR);
     }

@@ -24,27 +24,28 @@ static void hear_line(struct banter_client *client, const struct banter_protocol
     protocol->line(client, client->session, line, length);
 }
 
-/* Hands over lines until the input is used up, or the client listens no more. */
-static void hear_lines(struct banter_client *client, char **cursor, char *end)
+/* Hands over lines until the input is used up, or the client listens no more; returns where. */
+static char *hear_lines(struct banter_client *client, char *cursor, char *end)
 {
     const struct banter_protocol *protocol = protocol_of(client);
     char *line;
     size_t length;
     while (client_listens(client)) {
-        switch (line_next(&client->framer, cursor, end, &line, &length)) {
+        switch (line_next(&client->framer, &cursor, end, &line, &length)) {
         case LINE_READY:
             hear_line(client, protocol, line, length);
             break;
         case LINE_MORE:
-            return;
+            return cursor;
         case LINE_TOO_LONG:
             client_close(client, BANTER_LINE_TOO_LONG);
-            return;
+            return cursor;
         case LINE_NO_MEMORY:
             client_close(client, BANTER_ERROR);
-            return;
+            return cursor;
         }
     }
+    return cursor;
 }
 
 /* Keeps the time at which the unfinished line began. */
@@ -61,7 +62,7 @@ static void hear_data(struct banter_client *client, char **cursor, char *end)
     const struct banter_protocol *protocol = protocol_of(client);
     uint64_t lines = client->lines;
     if (protocol->line) {
-        hear_lines(client, cursor, end);
+        *cursor = hear_lines(client, *cursor, end);
         note_line(client, lines);
         return;
     }

@@ -124,6 +124,11 @@ static ssize_t send_some(struct stream *stream, const char *bytes, size_t length
 static void send_or_queue(struct stream *stream, const char *bytes, size_t length)
 {
     ssize_t sent = 0;
+    stream->written += length;
+    if (stream->error) {
+        stream->lost += length;
+        return;
+    }
     if (!stream->queue_only && stream_queued(stream) == 0)
         sent = send_some(stream, bytes, length);
     if (sent < 0) {
@@ -141,32 +146,22 @@ void stream_push_out(struct stream *stream)
     struct loop *loop = stream->loop;
     size_t length = loop->out_length;
     loop->out_length = 0;
-    if (stream->error)
-        stream->lost += length;
-    else
-        send_or_queue(stream, loop->out, length);
+    send_or_queue(stream, loop->out, length);
 }
 
 void stream_write_around(struct stream *stream, const void *bytes, size_t length)
 {
-    if (stream->error)
-        return;
     if (stream->loop->out_length > 0)
         stream_push_out(stream);
-    if (length <= LOOP_BUFFER && !stream->error) {
+    if (length <= LOOP_BUFFER)
         stream_write(stream, bytes, length);
-        return;
-    }
-    stream->written += length;
-    if (stream->error)
-        stream->lost += length;
     else
         send_or_queue(stream, bytes, length);
 }
 
 uint64_t stream_sent(const struct stream *stream)
 {
-    return stream->written - stream->lost - stream_pending(stream);
+    return stream->written - stream->lost - stream_queued(stream);
 }
 
 uint64_t stream_delivered(const struct stream *stream)

@@ -46,7 +46,7 @@ struct stream {
     bool reading;
     bool queue_only;
     size_t high_mark;
-    uint64_t written; /* bytes ever given to stream_write() */
+    uint64_t written; /* bytes ever given to stream_write(), but for those still gathered */
     uint64_t lost;    /* bytes of these that no send will be tried for, after an error */
     const struct stream_events *events;
     void *owner;
@@ -95,20 +95,28 @@ static inline size_t stream_held_length(const struct stream *stream)
 char *stream_held(struct stream *stream);
 void stream_drop_held(struct stream *stream, size_t length);
 
-/* stream_write() where the loop's buffer has no room for it, or there was an error. */
+/* Room for `length` more bytes of output, which the caller fills; NULL: there is none just now. */
+static inline char *stream_reserve(struct stream *stream, size_t length)
+{
+    struct loop *loop = stream->loop;
+    if (length > LOOP_BUFFER - loop->out_length)
+        return NULL;
+    char *room = loop->out + loop->out_length;
+    loop->out_length += length;
+    return room;
+}
+
+/* Makes room, and then writes. */
 void stream_write_around(struct stream *stream, const void *bytes, size_t length);
 
 /* Gathers output; it is copied. Errors are told by the next stream_flush(). */
 static inline void stream_write(struct stream *stream, const void *bytes, size_t length)
 {
-    struct loop *loop = stream->loop;
-    if (stream->error || length > LOOP_BUFFER - loop->out_length) {
+    char *room = stream_reserve(stream, length);
+    if (room)
+        memcpy(room, bytes, length);
+    else
         stream_write_around(stream, bytes, length);
-        return;
-    }
-    stream->written += length;
-    memcpy(loop->out + loop->out_length, bytes, length);
-    loop->out_length += length;
 }
 
 /* Sends what was gathered, and queues what the kernel does not take. 0 or -errno. */

@@ -96,9 +96,11 @@ static wint_t decode(struct words *words)
 {
     unsigned char first = (unsigned char)*words->at++;
     int following = count_following(first);
+    if (following == 0)
+        return first;
     if (following < 0 || words->end - words->at < following)
         return NO_CHARACTER + first;
-    wint_t character = following == 0 ? first : first & (0x3fu >> following);
+    wint_t character = first & (0x3fu >> following);
     for (int i = 0; i < following; i++) {
         if ((words->at[i] & 0xc0) != 0x80)
             return NO_CHARACTER + first;
@@ -108,13 +110,21 @@ static wint_t decode(struct words *words)
     return character;
 }
 
+/* Most jokes are ASCII, and need no table. */
+static wint_t to_lower(wint_t character)
+{
+    if (character >= 0x80)
+        return towlower(character);
+    return character >= 'A' && character <= 'Z' ? character - 'A' + 'a' : character;
+}
+
 /* The next character as far as it matters: in lower case, and no apostrophe. WEOF at the end. */
 static wint_t next_character(struct words *words)
 {
     while (words->at < words->end) {
         wint_t character = decode(words);
         if (character != '\'' && character != TYPOGRAPHIC_APOSTROPHE)
-            return towlower(character);
+            return to_lower(character);
     }
     return WEOF;
 }

@@ -65,7 +65,14 @@ static inline enum line_result line_next(struct line_framer *framer, char **curs
             return LINE_READY;
         }
     }
-    return line_next_kept(framer, cursor, end, line, length);
+    /* Copies, so that those of the caller need not be in memory for the sake of the rare case. */
+    char *kept_line = NULL;
+    size_t kept_length = 0;
+    enum line_result result = line_next_kept(framer, &start, end, &kept_line, &kept_length);
+    *cursor = start;
+    *line = kept_line;
+    *length = kept_length;
+    return result;
 }
 
 /*

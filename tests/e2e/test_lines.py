@@ -3,6 +3,7 @@
 import tempfile
 
 import modules
+from banterd import ROOT
 from case import DaemonTest, listener
 
 PIECES = b"one\r\ntwo\n\n\r\nthree\rthree\r\r\nf\0ur\r\n\xff\xfe\x80\nlast"
@@ -87,3 +88,32 @@ class Lines(DaemonTest):
         _, client = self.repeat(telnet="yes")
         client.send(b"a\r\0b\r\nc\n")
         self.assertEqual([self.hear(client) for _ in range(3)], [b"a", b"b", b"c"])
+
+
+class Answers(DaemonTest):
+    """Lines said back as they are."""
+
+    def setUp(self):
+        super().setUp()
+        directory = tempfile.TemporaryDirectory(prefix="banterd-")
+        self.addCleanup(directory.cleanup)
+        self.module = f"{directory.name}/line_echo.so"
+        modules.compile_object(ROOT / "tests/cost/line_echo.c", self.module)
+
+    def answers(self, **options):
+        return self.connect(self.start(listener("lines", self.module, **options)), "lines")
+
+    def test_a_line_may_hold_any_byte(self):
+        line = bytes(set(range(256)) - set(b"\n"))
+        self.assert_echoes(self.answers(), line + b"\r\n\r\n" + line + b"\r\n")
+
+    def test_over_telnet_byte_255_is_doubled(self):
+        line = b"\xff\xffa\xff\xff\xff\xffb"
+        self.assert_echoes(self.answers(telnet="yes"), line + b"\r\n")
+
+    def test_the_host_gathers_64_kib_wherever_a_line_crosses_that(self):
+        client = self.answers(max_line="128K")
+        for spare in range(5):      # ... between the first line's end and that of the buffer
+            first = b"a" * (65536 - 2 - spare)
+            self.assert_echoes(client, first + b"\r\n" + b"bcd\r\n" * 20)
+        self.assert_echoes(client, b"e" * 100_000 + b"\r\n")
