@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define CAPACITY_MIN 128
+#define SHORT_LINE 128
 
 void line_init(struct line_framer *framer, size_t max, bool nul_ends)
 {
@@ -36,12 +37,18 @@ static void forget_handed_over(struct line_framer *framer)
 /* The last byte of the line's ending, LF or the NUL of CR NUL; NULL while the line goes on. */
 static char *find_ending(const struct line_framer *framer, char *start, char *end)
 {
-    char before;
+    size_t count = (size_t)(end - start);
+    char before, *ending;
 
     if (!framer->nul_ends)
-        return memchr(start, '\n', (size_t)(end - start));
+        return memchr(start, '\n', count);
 
-    /* Two endings to look for: a search for either could run past many of the other. */
+    /* Two endings to look for: a search for either could run past many of the other, so that only
+     * a short line without a NUL, as most are, is looked for with memchr(). */
+    ending = memchr(start, '\n', count < SHORT_LINE ? count : SHORT_LINE);
+    if (ending && !memchr(start, '\0', (size_t)(ending - start)))
+        return ending;
+
     before = framer->length > 0 ? framer->kept[framer->length - 1] : '\0';
     for (char *byte = start; byte < end; byte++) {
         if (*byte == '\n' || (*byte == '\0' && before == '\r'))

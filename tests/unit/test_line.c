@@ -4,6 +4,7 @@
  * Heard text: <line> for each line, (line) for an unfinished one at the end, ! for one too long.
  */
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -227,6 +228,26 @@ START_TEST(short_streams_agree_with_the_plain_rules)
 }
 END_TEST
 
+/* Where telnet is on, short lines are looked for in another way than long ones: _i is the length.
+ */
+START_TEST(an_ending_is_found_however_far_away)
+{
+    static const char endings[][3] = {"\n", "\r\n", "\r\0"};
+    struct framing framing = {.max = 512, .nul_ends = true};
+    struct consumer consumer = consumer_of(&framing);
+
+    for (size_t kind = 0; kind < 3; kind++) {
+        char input[512], expected[512];
+        size_t length = (size_t)_i + (kind == 0 ? 1 : 2);
+        memset(input, 'a', sizeof(input));
+        memcpy(input + _i, endings[kind], length - (size_t)_i);
+        memcpy(input + length, "b\r\0c\n", 5);
+        snprintf(expected, sizeof(expected), "<%.*s><b><c>", _i, input);
+        splits_check(&consumer, input, length + 5, expected);
+    }
+}
+END_TEST
+
 START_TEST(whole_lines_are_handed_over_in_place)
 {
     char input[] = "first\r\nsecond\n";
@@ -357,6 +378,7 @@ Suite *line_suite(void)
     tcase_add_loop_test(splits, lines_do_not_depend_on_splits, 0,
                         (int)(sizeof(vectors) / sizeof(vectors[0])));
     tcase_add_loop_test(splits, short_streams_agree_with_the_plain_rules, 0, 6);
+    tcase_add_loop_test(splits, an_ending_is_found_however_far_away, 120, 136);
     suite_add_tcase(suite, splits);
 
     tcase_add_test(buffer, whole_lines_are_handed_over_in_place);
