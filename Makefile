@@ -151,6 +151,7 @@ export TSAN_OPTIONS  ?= halt_on_error=1:second_deadlock_stack=1
 check: all | check-tools ## run all tests
 	@$(MAKE) --no-print-directory check-unit
 	@$(MAKE) --no-print-directory check-e2e
+	@$(MAKE) --no-print-directory check-cost
 	@$(MAKE) --no-print-directory check-install
 	@$(MAKE) --no-print-directory check-docs
 	@$(MAKE) --no-print-directory check-exports
@@ -161,6 +162,9 @@ check-unit: $(OUT)/unit-tests
 
 check-e2e: all | check-tools
 	BANTERD=$(OUT)/banterd TEST_PATIENCE=$(if $(SAN),4,1) tests/e2e/run
+
+check-cost: all | check-tools
+	BANTERD=$(OUT)/banterd tests/cost/run
 
 check-install: all
 	tests/install/run
@@ -259,5 +263,5 @@ help: ## name the targets
 
 .DELETE_ON_ERROR:
 .PHONY: all run clean deps check-deps build-tools check-tools service-tools lint-tools check \
-        check-unit check-e2e check-install check-docs check-exports check-systemd check-asan \
-        check-tsan check-compilers lint format list-sources install uninstall help always
+        check-unit check-e2e check-cost check-install check-docs check-exports check-systemd \
+        check-asan check-tsan check-compilers lint format list-sources install uninstall help always
