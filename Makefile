@@ -130,6 +130,9 @@ deps: ## install what building needs
 check-deps: | $(filter deps,$(MAKECMDGOALS)) ## install what the tests and lint need
 	.ci/deps install build check service lint
 
+bench-deps: | $(filter deps check-deps,$(MAKECMDGOALS)) ## install what bench measures beside banterd
+	.ci/deps install build check bench
+
 build-tools: | $(filter deps check-deps,$(MAKECMDGOALS))
 	@.ci/deps verify build
 
@@ -141,6 +144,9 @@ service-tools: | $(filter deps check-deps,$(MAKECMDGOALS))
 
 lint-tools: | $(filter deps check-deps,$(MAKECMDGOALS))
 	@.ci/deps verify check lint
+
+bench-tools: | $(filter bench-deps,$(MAKECMDGOALS))
+	@.ci/deps verify build check bench
 
 # ---- Test
 
@@ -192,6 +198,45 @@ check-tsan: | build-tools ## run the unit and daemon tests under ThreadSanitizer
 check-compilers: | lint-tools ## build with gcc and with clang, each warning an error
 	$(MAKE) OUT=build/gcc CC=gcc WERROR=1 all build/gcc/unit-tests
 	$(MAKE) OUT=build/clang CC=clang WERROR=1 all build/clang/unit-tests
+
+# ---- Measure. The load, the floor and banterd's peers are a short program each.
+
+BENCH := load floor bufferevent libuv echo-go Echo.class line_echo.so
+BENCH_COMPILE = $(CC) -std=c11 -D_GNU_SOURCE -O2 -pthread $(WARNINGS)
+
+bench: | bench-tools ## measure banterd beside its peers (ONLY=64,connect ROUNDS=3); wants bench-deps
+	@$(MAKE) --no-print-directory all $(BENCH:%=build/bench/%) >&2
+	@tests/bench/run $(if $(ONLY),--only '$(ONLY)') $(if $(ROUNDS),--rounds '$(ROUNDS)')
+
+build/bench/load: $(wildcard tests/bench/load/*.[ch])
+	$(call say,CC $@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BENCH_COMPILE) -o $@ $(filter %.c,$^)
+
+build/bench/%: tests/bench/peers/%.c
+	$(call say,CC $@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BENCH_COMPILE) -o $@ $< $(BENCH_LIBRARIES)
+
+build/bench/bufferevent: BENCH_LIBRARIES = $(shell pkg-config --libs libevent_core)
+build/bench/libuv: BENCH_LIBRARIES = $(shell pkg-config --libs libuv)
+
+build/bench/echo-go: tests/bench/peers/echo.go
+	$(call say,GO $@)
+	$(Q)mkdir -p $(@D)
+	$(Q)GO111MODULE=off go build -o $@ $<
+
+build/bench/Echo.class: tests/bench/peers/Echo.java
+	$(call say,JC $@)
+	$(Q)mkdir -p $(@D)
+	$(Q)javac -d $(@D) $<
+
+build/bench/line_echo.so: tests/cost/line_echo.c $(OUT)/flags
+	$(call say,SO $@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) -fPIC -shared $(RELRO) $(LDFLAGS) -o $@ $<
+
+# ---- Lint
 
 lint: | lint-tools ## check format, layers, scripts, manual pages and unit files
 	tests/lint/run
@@ -262,6 +307,6 @@ help: ## name the targets
 -include $(OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(LOADABLE:.so=.d)
 
 .DELETE_ON_ERROR:
-.PHONY: all run clean deps check-deps build-tools check-tools service-tools lint-tools check \
-        check-unit check-e2e check-cost check-install check-docs check-exports check-systemd \
-        check-asan check-tsan check-compilers lint format list-sources install uninstall help always
+.PHONY: all run clean deps check-deps bench-deps build-tools check-tools service-tools lint-tools \
+        bench-tools bench check check-unit check-e2e check-cost check-install check-docs \
+        check-exports check-systemd check-asan check-tsan check-compilers lint format list-sources install uninstall help always
