@@ -108,6 +108,12 @@ static void fail(struct stream *stream, int error, size_t length)
     stream->lost += length;
 }
 
+static void queue(struct stream *stream, const char *bytes, size_t length)
+{
+    if (!attach(stream) || bufferevent_write(stream->bev, bytes, length) < 0)
+        fail(stream, -ENOMEM, length);
+}
+
 /* One try; 0 where the kernel takes nothing now, or -errno. */
 static ssize_t send_some(struct stream *stream, const char *bytes, size_t length)
 {
@@ -120,25 +126,22 @@ static ssize_t send_some(struct stream *stream, const char *bytes, size_t length
     return sent;
 }
 
-/* Output in the queue goes first; behind it, or where the kernel is full, the rest has to queue. */
+/* The way of all output. What is queued goes first: behind it, the rest has to queue too. */
 static void send_or_queue(struct stream *stream, const char *bytes, size_t length)
 {
     ssize_t sent = 0;
     stream->written += length;
-    if (stream->error) {
-        stream->lost += length;
-        return;
-    }
-    if (!stream->queue_only && stream_queued(stream) == 0)
+    if (!stream->error && !stream->queue_only && stream_queued(stream) == 0) {
         sent = send_some(stream, bytes, length);
-    if (sent < 0) {
-        fail(stream, (int)sent, length);
-        return;
+        if (sent == (ssize_t)length)
+            return;
     }
-    bytes += sent;
-    length -= (size_t)sent;
-    if (length > 0 && (!attach(stream) || bufferevent_write(stream->bev, bytes, length) < 0))
-        fail(stream, -ENOMEM, length);
+    if (sent < 0)
+        fail(stream, (int)sent, length);
+    else if (stream->error)
+        stream->lost += length;
+    else
+        queue(stream, bytes + sent, length - (size_t)sent);
 }
 
 void stream_push_out(struct stream *stream)
