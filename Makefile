@@ -204,9 +204,12 @@ check-compilers: | lint-tools ## build with gcc and with clang, each warning an 
 BENCH := load floor bufferevent libuv echo-go Echo.class line_echo.so
 BENCH_COMPILE = $(CC) -std=c11 -D_GNU_SOURCE -O2 -pthread $(WARNINGS)
 
-bench: | bench-tools ## measure banterd beside its peers (ONLY=64,connect ROUNDS=3); wants bench-deps
-	@$(MAKE) --no-print-directory all $(BENCH:%=build/bench/%) >&2
+bench: | bench-tools ## measure banterd beside its peers (after bench-deps; ONLY=64,connect ROUNDS=3)
+	@$(MAKE) --no-print-directory bench-programs >&2
 	@tests/bench/run $(if $(ONLY),--only '$(ONLY)') $(if $(ROUNDS),--rounds '$(ROUNDS)')
+
+bench-programs: all $(BENCH:%=build/bench/%)
+	@:
 
 build/bench/load: $(wildcard tests/bench/load/*.[ch])
 	$(call say,CC $@)
@@ -308,5 +311,6 @@ help: ## name the targets
 
 .DELETE_ON_ERROR:
 .PHONY: all run clean deps check-deps bench-deps build-tools check-tools service-tools lint-tools \
-        bench-tools bench check check-unit check-e2e check-cost check-install check-docs \
-        check-exports check-systemd check-asan check-tsan check-compilers lint format list-sources install uninstall help always
+        bench-tools check check-unit check-e2e check-cost check-install check-docs check-exports \
+        check-systemd check-asan check-tsan check-compilers bench bench-programs lint format \
+        list-sources install uninstall help always

@@ -207,7 +207,7 @@ BANTER_API void banter_write(struct banter_client *client, const void *bytes, si
 /* Sends a line: the string, and CR LF. */
 BANTER_API void banter_say(struct banter_client *client, const char *text);
 
-/* Sends a line of `length` bytes, any bytes, and CR LF. */
+/* Sends a line of `length` bytes, any bytes, and CR LF; as banter_write() does. */
 BANTER_API void banter_say_line(struct banter_client *client, const char *line, size_t length);
 
 /* Sends a line made as by printf(3), and CR LF. */

@@ -6,11 +6,16 @@ import platform
 import re
 import statistics
 import subprocess
+import sys
+import textwrap
 
 from servers import SERVERS
 from workloads import AGAINST, COSTS, IDLE_SERVERS, PACED_SERVERS, PACED_TITLE
 
 FORKING = ("xinetd", "socat", "ncat")
+# Rounds from which a spread can be told.
+ENOUGH = 5
+
 CHARTED = ("banterd", "banterd-lines", "libuv-lines", "bufferevent", "go", "java")
 WORKLOADS = {workload.name: workload for workload in COSTS}
 
@@ -47,8 +52,6 @@ def median(cost, server, figure="cpu"):
 
 def spread(values):
     """Half of the range in which the middle half of the values lies."""
-    if len(values) < 4:
-        return (max(values) - min(values)) / 2
     low, _, high = statistics.quantiles(values, n=4)
     return (high - low) / 2
 
@@ -139,13 +142,15 @@ def cost_table(costs, servers):
         else:
             return "–"
         middle = statistics.median(values)
-        text = f"{middle:.2f} ±{spread(values):.2f}" if middle >= 0.1 else f"{middle:.3f}"
+        text = f"{middle:.2f}" if middle >= 0.1 else f"{middle:.3f}"
+        if len(values) >= ENOUGH and middle >= 0.1:
+            text += f" ±{spread(values):.2f}"
         return f"**{text}**" if server == "banterd" else text
 
     rows = [[WORKLOADS[name].title,
              f"{number(median(cost, 'floor'))} µs", *(cell(name, cost, s) for s in servers)]
             for name, cost in costs.items() if name != "2-workers"]
-    return table(["floor's CPU time / server's", "floor", *map(label, servers)], rows)
+    return table(["floor's CPU time ÷ server's", "floor itself", *map(label, servers)], rows)
 
 
 def rate_table(costs):
@@ -176,7 +181,7 @@ def latency_table(latency):
 
     rows = [[label(server), *(cell(server, part) for part in ("p50", "p99", "p99.9"))]
             for server in PACED_SERVERS]
-    return table(["µs from the intended time (of the floor's)", "p50", "p99", "p99.9"], rows)
+    return table(["µs (÷ floor's: less is better)", "p50", "p99", "p99.9"], rows)
 
 
 def lifecycle_rows(lifecycle):
@@ -194,26 +199,35 @@ def lifecycle_rows(lifecycle):
         yield "resident memory without clients", f"{lifecycle['start']['resident'] / 2**20:.1f} MiB"
     if "reload" in lifecycle:
         reload = lifecycle["reload"]
-        yield ("longest wait of a client in 2 s, with 15,000 idle ones: with a reload, and without",
+        yield ("longest wait of a client beside 15,000 idle ones: 2 s with a reload, 2 s without",
                f"{number(max(reload['with']))} and {number(max(reload['without']))} ms")
     if "stop" in lifecycle:
         stop = lifecycle["stop"]
         yield "TERM to the end, nobody there", f"{number(stop['alone'])} ms"
-        yield ("TERM to the end, drain-timeout = 100ms and 15,000 clients that do not close "
-               "their side: after a second it is enough", f"{number(stop['crowded'])} ms")
+        yield ("TERM to the end, with 15,000 clients that never close (drain-timeout = 100ms, and "
+               "a second for goodbyes)", f"{number(stop['crowded'])} ms")
 
 
 def target_rows(figures):
     for what, target, measured, unit, more in targets(figures):
         reached = measured >= target if more else measured <= target
         bound = "at least" if more else "at most"
-        yield [what, f"{bound} {number(target)} {unit}".strip(), f"{number(measured)} {unit}".strip(),
+        yield [what, f"{bound} {target:.4g} {unit}".strip(), f"{measured:.4g} {unit}".strip(),
                "yes" if reached else "**no**"]
+
+
+def introduction(figures):
+    machine = figures["machine"]
+    said = ", ".join([f"{machine['cpu']}, two cores", f"Linux {machine['kernel'].split('-')[0]}",
+                      f"libevent {machine['libevent']}", f"libuv {machine['libuv']}",
+                      *(machine[name] for name in ("go", "java"))])
+    return (f"{said}. Medians of {figures['rounds']} rounds; ± is half the range of the middle "
+            "half of them. – was not measured.")
 
 
 def page(figures):
     costs = figures["costs"]
-    parts = []
+    parts = [introduction(figures)]
     if costs:
         parts += [cost_table(costs, measured_servers(costs)), rate_table(costs)]
     if figures["latency"]:
@@ -229,18 +243,12 @@ def page(figures):
 def readme(figures):
     """What README.md has of a page: those who fork are asked for connections only."""
     costs = figures["costs"]
-    machine = figures["machine"]
     servers = measured_servers(costs)
     forking = [server for server in servers if server in FORKING]
-    said = ", ".join([f"{machine['cpu']}, two cores", f"Linux {machine['kernel'].split('-')[0]}",
-                      f"libevent {machine['libevent']}", f"libuv {machine['libuv']}",
-                      *(machine[name] for name in ("go", "java"))])
     return "\n\n".join([
-        f"On {said}:",
+        introduction(figures),
         cost_table(costs, [server for server in servers if server not in FORKING]),
         cost_table({"connect": costs["connect"]}, forking),
-        f"Latency, {PACED_TITLE}:",
-        latency_table(figures["latency"]),
         table(["life", "measured"], lifecycle_rows(figures["lifecycle"])),
     ])
 
@@ -248,7 +256,7 @@ def readme(figures):
 # --- files -------------------------------------------------------------------------------------
 
 CHART = """
-set terminal svg size 900,420 font "sans-serif,12" background "white"
+set terminal svg size 900,440 font "sans-serif,12" background "white"
 set output "{output}"
 set style data histogram
 set style histogram clustered gap 1
@@ -260,6 +268,8 @@ set grid ytics lc rgb "#dddddd"
 set border 3
 set tics nomirror
 set xtics scale 0
+set xrange [-0.6:{last}.6]
+set bmargin 4
 set key outside top center horizontal
 set ylabel "floor's CPU time / server's"
 set arrow from graph 0, first 1 to graph 1, first 1 nohead lc rgb "#888888" dt 2
@@ -274,7 +284,7 @@ def chart(costs, output):
     servers = [s for s in CHARTED if any(s in costs[name] for name in shown)]
     lines = ["\t".join(["workload", *map(label, servers)])]
     for name in shown:
-        title = WORKLOADS[name].title.replace(", ", ",\\n")
+        title = "\\n".join(textwrap.wrap(WORKLOADS[name].title, 12))
         values = [f"{statistics.median(ratios(costs[name], s)):.3f}" if s in costs[name] else "?"
                   for s in servers]
         lines.append("\t".join([f'"{title}"', *values]))
@@ -282,7 +292,8 @@ def chart(costs, output):
            'set datafile missing "?"\n'
     plots = ", ".join(f"$data using {at + 2}:xtic(1) title columnheader({at + 2}) "
                       f'lc rgb "{COLOURS[at]}"' for at in range(len(servers)))
-    subprocess.run(["gnuplot"], input=data + CHART.format(output=output, plots=plots), text=True,
+    subprocess.run(["gnuplot"], input=data + CHART.format(output=output, plots=plots,
+                                                         last=len(shown) - 1), text=True,
                    check=True)
 
 
@@ -296,4 +307,7 @@ def write(figures, directory):
 
 
 def read(path):
-    return json.loads(path.read_text("utf-8"))
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as problem:
+        sys.exit(f"bench: {path}: {problem}")

@@ -1,7 +1,9 @@
 """The servers that are measured: banterd, the floor, and its peers, all on one core."""
 
+import contextlib
 import os
 import pathlib
+import pwd
 import resource
 import shutil
 import signal
@@ -25,6 +27,8 @@ ON_SERVER_CORE = ("taskset", "-c", str(CORES[0]))
 ON_LOAD_CORE = ("taskset", "-c", str(CORES[-1]))
 
 IDLE_CLIENTS = 15000
+
+USER = pwd.getpwuid(os.getuid()).pw_name
 
 # Everything on, as it is without being asked for; but for room, and with the log at notice.
 CONFIG = """
@@ -118,14 +122,18 @@ class Peer:
     def port(self):
         return self.number
 
+    def signal(self, number):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
     def stop(self):
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGTERM)
+        self.signal(signal.SIGTERM)
         try:
             self.process.wait(5)
         except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+            pass
+        self.signal(signal.SIGKILL)
+        self.process.wait()
         self.directory.cleanup()
 
 
@@ -136,7 +144,7 @@ service echo
     id = echo-stream
     socket_type = stream
     protocol = tcp
-    user = root
+    user = USER
     wait = no
     port = PORT
     bind = 127.0.0.1
@@ -158,18 +166,18 @@ def java():
 # Each name that a table may have, what it is called there, and how it is started.
 SERVERS = {
     "floor": ("floor", lambda: Peer(str(BUILT / "floor"), "PORT")),
-    "floor-2-threads": ("floor, 2 threads", lambda: Peer(str(BUILT / "floor"), "PORT", "2")),
-    "banterd": ("banterd", Banterd),
+    "floor-2-threads": ("floor + idle thread", lambda: Peer(str(BUILT / "floor"), "PORT", "2")),
+    "banterd": ("banterd, bytes", Banterd),
     "banterd-lines": ("banterd, lines", None),  # the same process as banterd
     "banterd-2": ("banterd, 2 workers", lambda: Banterd(workers=2)),
-    "libuv": ("libuv", lambda: Peer(str(BUILT / "libuv"), "PORT")),
+    "libuv": ("libuv, bytes", lambda: Peer(str(BUILT / "libuv"), "PORT")),
     "libuv-lines": ("libuv, lines", lambda: Peer(str(BUILT / "libuv"), "PORT", "lines")),
     "bufferevent": ("bufferevent", lambda: Peer(str(BUILT / "bufferevent"), "PORT")),
     "go": ("Go", lambda: Peer(str(BUILT / "echo-go"), "PORT")),
     "java": ("Java", java),
     "xinetd": ("xinetd", lambda: Peer(shutil.which("xinetd", path="/usr/sbin:" + os.environ["PATH"])
                                       or "xinetd", "-dontfork", "-f", "echo.conf",
-                                      files={"echo.conf": XINETD})),
+                                      files={"echo.conf": XINETD.replace("USER", USER)})),
     "socat": ("socat fork", lambda: Peer(
         "socat", "TCP4-LISTEN:PORT,bind=127.0.0.1,reuseaddr,nodelay,backlog=4096,fork", "PIPE")),
     # It does not wait for cat, whose time is therefore not counted.
@@ -183,12 +191,14 @@ class Running:
 
     def __init__(self):
         self.started = {}
+        self.ends = contextlib.ExitStack()
 
     def get(self, name):
         """Returns the server and the port of what is measured of it."""
         own = "banterd" if name in ("banterd-lines", "banterd-jokes") else name
         if own not in self.started:
             self.started[own] = SERVERS[own][1]()
+            self.ends.callback(self.started[own].stop)
         server = self.started[own]
         if name == "banterd-lines":
             return server, server.port("lines")
@@ -197,5 +207,5 @@ class Running:
         return server, server.port()
 
     def stop(self):
-        for server in self.started.values():
-            server.stop()
+        """All of them, even where one does not end as it should."""
+        self.ends.close()

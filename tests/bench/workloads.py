@@ -25,14 +25,14 @@ class Workload:
 
 
 COSTS = (
-    Workload("1", "1 client, 1 line in flight", "echo", "clients=1", ECHOES),
+    Workload("1", "1 client, 1 line", "echo", "clients=1", ECHOES),
     Workload("64", "64 clients, 1 line", "echo", "clients=64", ECHOES, 1.0),
     Workload("1000", "1000 clients, 1 line", "echo", "clients=1000", ECHOES, 0.95),
     Workload("10000", "10,000 clients, 1 line", "echo", "clients=10000 seconds=0.5", ENGINES, 0.95),
     Workload("16-lines", "64 clients, 16 lines", "echo", "clients=64 depth=16", ECHOES, 0.95),
     Workload("100-lines", "64 clients, 100 lines of 64 B", "echo", "clients=64 depth=100 size=64",
              ECHOES, 0.90),
-    Workload("4K", "64 clients, 1 line of 4 KiB", "echo", "clients=64 size=4096",
+    Workload("4K", "64 clients, a 4 KiB line", "echo", "clients=64 size=4096",
              ECHOES, 0.90),
     Workload("knock-knock", "64 clients, whole jokes", "jokes", "clients=64", ("banterd-jokes",),
              0.90, "round trip"),
