@@ -130,7 +130,7 @@ deps: ## install what building needs
 check-deps: | $(filter deps,$(MAKECMDGOALS)) ## install what the tests and lint need
 	.ci/deps install build check service lint
 
-bench-deps: | $(filter deps check-deps,$(MAKECMDGOALS)) ## install what bench measures beside banterd
+bench-deps: | $(filter deps check-deps,$(MAKECMDGOALS)) ## install what bench needs
 	.ci/deps install build check bench
 
 build-tools: | $(filter deps check-deps,$(MAKECMDGOALS))
@@ -203,20 +203,21 @@ check-compilers: | lint-tools ## build with gcc and with clang, each warning an 
 
 BENCH := load floor bufferevent libuv echo-go Echo.class line_echo.so
 BENCH_COMPILE = $(CC) -std=c11 -D_GNU_SOURCE -O2 -pthread $(WARNINGS)
+BENCH_SOURCES := $(wildcard tests/bench/load/*.[ch])
 
-bench: | bench-tools ## measure banterd beside its peers (after bench-deps; ONLY=64,connect ROUNDS=3)
+bench: | bench-tools ## measure banterd and its peers (ONLY=64,connect ROUNDS=3); see bench-deps
 	@$(MAKE) --no-print-directory bench-programs >&2
-	@tests/bench/run $(if $(ONLY),--only '$(ONLY)') $(if $(ROUNDS),--rounds '$(ROUNDS)')
+	@BANTERD=$(OUT)/banterd tests/bench/run $(if $(ONLY),--only '$(ONLY)') $(if $(ROUNDS),--rounds '$(ROUNDS)')
 
 bench-programs: all $(BENCH:%=build/bench/%)
 	@:
 
-build/bench/load: $(wildcard tests/bench/load/*.[ch])
+build/bench/load: $(BENCH_SOURCES) $(OUT)/flags
 	$(call say,CC $@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(BENCH_COMPILE) -o $@ $(filter %.c,$^)
 
-build/bench/%: tests/bench/peers/%.c
+build/bench/%: tests/bench/peers/%.c $(OUT)/flags
 	$(call say,CC $@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(BENCH_COMPILE) -o $@ $< $(BENCH_LIBRARIES)
@@ -234,7 +235,7 @@ build/bench/Echo.class: tests/bench/peers/Echo.java
 	$(Q)mkdir -p $(@D)
 	$(Q)javac -d $(@D) $<
 
-build/bench/line_echo.so: tests/cost/line_echo.c $(OUT)/flags
+build/bench/line_echo.so: tests/cost/line_echo.c src/banter/protocol.h $(OUT)/flags
 	$(call say,SO $@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(COMPILE) -fPIC -shared $(RELRO) $(LDFLAGS) -o $@ $<

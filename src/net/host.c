@@ -50,7 +50,7 @@ void banter_write(struct banter_client *client, const void *bytes, size_t length
 void banter_say_line(struct banter_client *client, const char *line, size_t length)
 {
     char *room;
-    if (!client->telnet && can_speak(client) &&
+    if (!client->telnet && can_speak(client) && length <= LOOP_BUFFER - 2 &&
         (room = stream_reserve(&client->stream, length + 2))) {
         memcpy(room, line, length);
         memcpy(room + length, "\r\n", 2);

@@ -36,7 +36,7 @@ def first_line(*command):
 
 
 def label(server):
-    return "banterd" if server == "banterd-jokes" else SERVERS[server][0]
+    return SERVERS[server][0]
 
 
 # --- figures -----------------------------------------------------------------------------------
@@ -58,9 +58,9 @@ def spread(values):
 
 def measured_servers(costs):
     """In the order of the tables."""
-    there = {server for cost in costs.values() for server in cost}
-    return [server for server in SERVERS if server in there
-            and server not in ("floor", "banterd-2")]
+    there = {server.replace("banterd-jokes", "banterd")
+             for name, cost in costs.items() if name != "2-workers" for server in cost}
+    return [server for server in SERVERS if server in there and server != "floor"]
 
 
 def ratio_of_banterd(name, cost):
@@ -228,7 +228,7 @@ def introduction(figures):
 def page(figures):
     costs = figures["costs"]
     parts = [introduction(figures)]
-    if costs:
+    if measured_servers(costs):
         parts += [cost_table(costs, measured_servers(costs)), rate_table(costs)]
     if figures["latency"]:
         parts += [f"Latency, {PACED_TITLE}:", latency_table(figures["latency"])]

@@ -19,7 +19,8 @@ BUILT = ROOT / "build/bench"
 
 sys.path.insert(0, str(BENCH.parent / "e2e"))
 
-import banterd  # noqa: E402 the path comes first
+import banterd
+from banterd import BINARY
 
 # The first core serves, the second one puts it under load.
 CORES = sorted(os.sched_getaffinity(0))
@@ -82,7 +83,7 @@ class Banterd:
 
     @staticmethod
     def command(config):
-        return [*ON_SERVER_CORE, str(banterd.BINARY), "-c", str(config)]
+        return [*ON_SERVER_CORE, str(BINARY), "-c", str(config)]
 
     def port(self, listener="echo"):
         return int(self.daemon.endpoint(listener).rpartition(":")[2])
@@ -113,7 +114,8 @@ class Peer:
         while time.monotonic() < patience and self.process.poll() is None:
             try:
                 socket.create_connection(("127.0.0.1", self.number)).close()
-                return
+                if self.process.poll() is None:     # or it is another's port
+                    return
             except ConnectionRefusedError:
                 time.sleep(0.02)
         self.stop()

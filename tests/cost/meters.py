@@ -24,6 +24,7 @@ def configuration():
     """One worker, and the limits as shipped."""
     return (server(workers=1, log_level="notice", drain_timeout="1ms") + listener("echo")
             + listener("line-echo", "DIR/line_echo.so") + listener("mark", "DIR/mark.so")
+            + listener("telnet-echo", "DIR/line_echo.so", telnet="yes")
             + listener("knock-knock", telnet="yes"))
 
 

@@ -1,8 +1,10 @@
 """One side has finished, the other has not."""
 
+import tempfile
 import threading
 
 import banterd
+import modules
 from case import DaemonTest, listener
 
 MEGABYTE = bytes(range(256)) * 4096
@@ -59,3 +61,28 @@ class HalfClose(DaemonTest):
             self.assertEqual(client.socket.recv(1), b"")
         daemon.wait_all(20, "client-closed", reason="protocol-done")
         self.assert_fds_return(daemon)
+
+
+class Staying(DaemonTest):
+    """A protocol that goes on when its client has finished."""
+
+    def stay(self, **options):
+        directory = tempfile.TemporaryDirectory(prefix="banterd-")
+        self.addCleanup(directory.cleanup)
+        module = modules.compile_module("stay", directory.name)
+        daemon = self.start(listener("stay", module, **options))
+        return daemon, self.connect(daemon, "stay")
+
+    def test_it_is_told_once(self):
+        daemon, client = self.stay(idle_timeout="1s")
+        client.say("hello")
+        client.half_close()
+        self.assertEqual([client.hear() for _ in range(3)],
+                         ["hello", "told 1 times", "idle timeout"])
+        self.assert_closed(daemon, client, "idle-timeout")
+
+    def test_a_client_that_does_not_close_its_side_is_let_go(self):
+        daemon, client = self.stay(idle_timeout="1h")
+        client.say("bye")
+        self.assertEqual([client.hear(), client.hear()], ["bye", "told 0 times"])
+        self.assert_closed(daemon, client, "protocol-done")

@@ -117,3 +117,9 @@ class Answers(DaemonTest):
             first = b"a" * (65536 - 2 - spare)
             self.assert_echoes(client, first + b"\r\n" + b"bcd\r\n" * 20)
         self.assert_echoes(client, b"e" * 100_000 + b"\r\n")
+
+    def test_lines_that_have_to_wait_for_room_are_not_lost(self):
+        for telnet in ("no", "yes"):
+            client = self.answers(max_output="4K", telnet=telnet)
+            client.send(b"a\n" * 2048)     # and the answers are longer than that
+            self.assertEqual(client.receive(3 * 2048), b"a\r\n" * 2048)

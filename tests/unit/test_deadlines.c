@@ -116,6 +116,42 @@ START_TEST(can_be_set_again_when_woken)
 }
 END_TEST
 
+/* The wheel stands still while its thread is busy; _i: by five ticks so many times. */
+START_TEST(rings_when_the_wheel_is_late)
+{
+    struct alarm set_before = {0}, set_late = {0};
+    int64_t now = clock_now();
+    deadline_set(deadlines, &set_before.deadline, now + 100000000);
+    while (clock_now() < now + _i * 5 * DEADLINE_TICK)
+        continue;
+    deadline_set(deadlines, &set_late.deadline, now);
+    run(1);
+    ck_assert_int_ne(set_late.rang, 0);
+    deadline_cancel(&set_before.deadline);
+}
+END_TEST
+
+static void on_timer(evutil_socket_t fd, short what, void *argument)
+{
+    (void)fd;
+    (void)what;
+    *(bool *)argument = true;
+}
+
+START_TEST(is_quiet_when_it_has_rung)
+{
+    struct alarm alarm = {0};
+    bool passed = false;
+    const struct timeval later = {.tv_usec = 100000};
+    deadline_set(deadlines, &alarm.deadline, clock_now() + 1);
+    run(1);
+    ck_assert_int_eq(event_base_once(base, -1, EV_TIMEOUT, on_timer, &passed, &later), 0);
+    /* Returns at the first event, which has to be that one. */
+    ck_assert_int_eq(event_base_loop(base, EVLOOP_ONCE), 0);
+    ck_assert(passed);
+}
+END_TEST
+
 Suite *deadlines_suite(void)
 {
     Suite *suite = suite_create("deadlines");
@@ -126,6 +162,8 @@ Suite *deadlines_suite(void)
     tcase_add_test(tests, cancelled_does_not_ring);
     tcase_add_test(tests, only_moves_to_an_earlier_time);
     tcase_add_test(tests, can_be_set_again_when_woken);
+    tcase_add_loop_test(tests, rings_when_the_wheel_is_late, 0, 3);
+    tcase_add_test(tests, is_quiet_when_it_has_rung);
     suite_add_tcase(suite, tests);
     return suite;
 }
