@@ -207,7 +207,8 @@ BENCH_SOURCES := $(wildcard tests/bench/load/*.[ch])
 
 bench: | bench-tools ## measure banterd and its peers (ONLY=64,connect ROUNDS=3); see bench-deps
 	@$(MAKE) --no-print-directory bench-programs >&2
-	@BANTERD=$(OUT)/banterd tests/bench/run $(if $(ONLY),--only '$(ONLY)') $(if $(ROUNDS),--rounds '$(ROUNDS)')
+	@BANTERD=$(OUT)/banterd tests/bench/run \
+	    $(if $(ONLY),--only '$(ONLY)') $(if $(ROUNDS),--rounds '$(ROUNDS)')
 
 bench-programs: all $(BENCH:%=build/bench/%)
 	@:

@@ -195,7 +195,8 @@ def lifecycle_rows(lifecycle):
                    f"{number(statistics.median(idle['p99 alone']))} and "
                    f"{number(statistics.median(idle['p99 crowded']))} µs")
     if "start" in lifecycle:
-        yield "start to READY", f"{number(statistics.median(lifecycle['start']['milliseconds']))} ms"
+        milliseconds = statistics.median(lifecycle["start"]["milliseconds"])
+        yield "start to READY", f"{number(milliseconds)} ms"
         yield "resident memory without clients", f"{lifecycle['start']['resident'] / 2**20:.1f} MiB"
     if "reload" in lifecycle:
         reload = lifecycle["reload"]
