@@ -24,8 +24,7 @@ static bool can_speak(const struct banter_client *client)
 }
 
 /* With telnet on, a byte that looks like a command is doubled (RFC 854). */
-__attribute__((noinline)) static void write_doubled(struct banter_client *client, const char *bytes,
-                                                    size_t length)
+static void write_doubled(struct banter_client *client, const char *bytes, size_t length)
 {
     const char *end = bytes + length;
     const char *iac;

@@ -1,18 +1,16 @@
 """What is not a cost for each line: start, idle clients, reload, stop."""
 
 import contextlib
-import os
-import pathlib
-import re
+import json
 import signal
 import socket
 import statistics
 import subprocess
-import tempfile
 import time
 
+from banterd import Daemon, private_memory
 from measure import LOAD, go_first, load
-from servers import IDLE_CLIENTS, ON_LOAD_CORE, SERVERS, Banterd
+from servers import IDLE_CLIENTS, ON_LOAD_CORE, ON_SERVER_CORE, SERVERS, Banterd
 from workloads import IDLE_SERVERS, PACED, PACED_ROUNDS
 
 STARTS = 15
@@ -28,12 +26,6 @@ def measure(names, say):
             say(f"bench: {name}")
             figures[name] = step()
     return figures
-
-
-def private_memory(pid):
-    """Bytes that are the process's alone."""
-    text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-    return 1024 * sum(int(kb) for kb in re.findall(r"^Private_\w+: +(\d+) kB", text, re.MULTILINE))
 
 
 @contextlib.contextmanager
@@ -90,25 +82,29 @@ def start():
     """Milliseconds from before fork() to READY=1, and the resident bytes then."""
     times, resident = [], []
     for _ in range(STARTS):
-        with tempfile.TemporaryDirectory(prefix="bench-") as directory, \
-                socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-            manager.bind(f"{directory}/notify")
-            manager.settimeout(20)
-            config = pathlib.Path(directory) / "banterd.ini"
-            config.write_text("[listener echo]\nprotocol = echo\nlisten = 127.0.0.1:0\n",
-                              encoding="utf-8")
-            server = Banterd.command(config)
-            began = time.monotonic()
-            process = subprocess.Popen(server, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                       env={**os.environ, "NOTIFY_SOCKET": f"{directory}/notify"})
-            while b"READY=1" not in manager.recv(4096):
-                pass
-            times.append((time.monotonic() - began) * 1e3)
-            status = pathlib.Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
-            resident.append(int(re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)[1]) * 1024)
-            process.terminate()
-            process.wait()
+        daemon = Daemon("[listener echo]\nprotocol = echo\nlisten = 127.0.0.1:0\n",
+                        launcher=ON_SERVER_CORE)
+        try:
+            times.append(time_start(daemon))
+            resident.append(daemon.memory())
+            daemon.stop()
+        finally:
+            daemon.discard()
     return {"milliseconds": times, "resident": statistics.median(resident)}
+
+
+def time_start(daemon):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(daemon.directory / "notify"))
+        manager.settimeout(20)
+        daemon.environment = {"NOTIFY_SOCKET": str(daemon.directory / "notify")}
+        began = time.monotonic()
+        daemon.spawn()
+        while b"READY=1" not in manager.recv(4096):
+            pass
+        ended = time.monotonic()
+    daemon.read_log()
+    return (ended - began) * 1e3
 
 
 def reload():
@@ -126,7 +122,7 @@ def reload():
                 if key == "with":
                     server.daemon.reload()
                 text, _ = probe.communicate(timeout=60)
-                figures[key].append(float(re.search(rb'"max": ([0-9.]+)', text)[1]) / 1e3)
+                figures[key].append(json.loads(text)["max"] / 1e3)
     return figures
 
 
@@ -137,11 +133,11 @@ def stop():
     for key, clients in (("alone", False), ("crowded", True)):
         with contextlib.ExitStack() as stack:
             server = Banterd()
+            stack.callback(server.daemon.discard)
             if clients:
                 stack.enter_context(idle_clients(server.port(), server.pid))
             began = time.monotonic()
             server.daemon.signal(signal.SIGTERM)
             server.daemon.process.wait()
             figures[key] = (time.monotonic() - began) * 1e3
-            server.daemon.discard()
     return figures

@@ -11,7 +11,6 @@ from workloads import COSTS, FLOOR_OF_JOKES, PACED, PACED_ROUNDS, PACED_SERVERS
 
 LOAD = BUILT / "load"
 
-
 # For a server to get over the end of its clients, before the next one has the core.
 PAUSE = 0.03
 

@@ -13,14 +13,10 @@ import sys
 import tempfile
 import time
 
-BENCH = pathlib.Path(__file__).resolve().parent
-ROOT = BENCH.parents[1]
-BUILT = ROOT / "build/bench"
-
-sys.path.insert(0, str(BENCH.parent / "e2e"))
-
 import banterd
-from banterd import BINARY
+from banterd import ROOT
+
+BUILT = ROOT / "build/bench"
 
 # The first core serves, the second one puts it under load.
 CORES = sorted(os.sched_getaffinity(0))
@@ -28,6 +24,7 @@ ON_SERVER_CORE = ("taskset", "-c", str(CORES[0]))
 ON_LOAD_CORE = ("taskset", "-c", str(CORES[-1]))
 
 IDLE_CLIENTS = 15000
+FILES = IDLE_CLIENTS + 1000
 
 USER = pwd.getpwuid(os.getuid()).pw_name
 
@@ -55,13 +52,13 @@ listen = 127.0.0.1:0
 """
 
 
-def raise_file_limit():
-    """To as many as can be had: the idle clients want that."""
+def make_room():
+    """For the idle clients, at both ends of their connections."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if hard < IDLE_CLIENTS + 1000:
-        sys.exit(f"bench: the hard limit of open files is {hard}, and {IDLE_CLIENTS + 1000} are "
-                 "needed: raise it with `ulimit -Hn`")
+    if hard < FILES:
+        sys.exit(f"bench: the hard limit of open files is {hard}, and {FILES} are needed: raise it "
+                 "with `ulimit -Hn`")
+    banterd.raise_file_limit(FILES)
 
 
 def free_port():
@@ -80,10 +77,6 @@ class Banterd:
             launcher=ON_SERVER_CORE)
         self.daemon.start()
         self.pid = self.daemon.process.pid
-
-    @staticmethod
-    def command(config):
-        return [*ON_SERVER_CORE, str(BINARY), "-c", str(config)]
 
     def port(self, listener="echo"):
         return int(self.daemon.endpoint(listener).rpartition(":")[2])

@@ -58,6 +58,19 @@ def sanitized():
     return bool(WRAPPER) or re.search(rb"__(asan|tsan)_init", BINARY.read_bytes()) is not None
 
 
+def private_memory(pid):
+    """Bytes that are the process's alone."""
+    rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    return 1024 * sum(map(int, re.findall(r"^Private_\w+: +(\d+) kB", rollup, re.MULTILINE)))
+
+
+def raise_file_limit(files):
+    """A test may have some thousands of clients."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < files <= hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+
+
 def eventually(condition, what):
     """Waits until condition() is true, and returns what it gave."""
     deadline = time.monotonic() + PATIENCE

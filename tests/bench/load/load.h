@@ -48,9 +48,6 @@ void meter_start(struct meter *meter, const struct options *options);
 /* Counts work that was done. False: enough has been measured, and was printed. */
 __attribute__((warn_unused_result)) bool meter_count(struct meter *meter, unsigned units);
 
-/* Whether the warm-up is over. */
-bool meter_runs(const struct meter *meter);
-
 /* --- sockets.c */
 
 /* Connects, blocking, without Nagle; `number` picks one of the addresses to come from. */

@@ -62,11 +62,6 @@ void meter_start(struct meter *meter, const struct options *options)
         .server = options->server, .seconds = options->seconds, .started = nanoseconds()};
 }
 
-bool meter_runs(const struct meter *meter)
-{
-    return meter->began != 0;
-}
-
 bool meter_count(struct meter *meter, unsigned units)
 {
     int64_t now = nanoseconds();
