@@ -62,6 +62,7 @@ struct banter_client {
     int64_t output_since;    /* when output_mark was set */
     int64_t ending_since;    /* when the present state began, unless it is OPEN */
     uint64_t delivered_seen; /* stream_delivered() at the last look */
+    bool output_on_its_way;  /* and whether that was not yet all */
     uint64_t id;
     union peer remote;
 

@@ -72,13 +72,19 @@ void limits_note_output(struct banter_client *client)
     }
 }
 
-/* Output that arrived since the last look is activity, and may be what was asked for. */
+/*
+ * Output that arrives is activity, at the time when it does. Nobody tells when that was: what was
+ * on its way at the last look, or is so now, counts as arriving now. What came and went between two
+ * looks arrived soon after it was sent, and that was noted.
+ */
 static void note_progress(struct banter_client *client, int64_t now)
 {
     uint64_t delivered = stream_delivered(&client->stream);
-    if (delivered > client->delivered_seen)
+    bool on_its_way = delivered < client->stream.written - client->stream.lost;
+    if (delivered > client->delivered_seen && (on_its_way || client->output_on_its_way))
         client->active = now;
     client->delivered_seen = delivered;
+    client->output_on_its_way = on_its_way;
     if (delivered >= client->output_mark)
         client->output_mark = 0;
 }

@@ -27,6 +27,14 @@ class TimeLimits(DaemonTest):
         self.assertEqual(client.hear(), "Knock! Knock!")
         self.assert_cut_off(daemon, client, "idle-timeout", b"idle timeout\r\n", 0.29)
 
+    def test_an_answer_of_long_ago_is_no_activity(self):
+        daemon = self.start(listener("echo", idle_timeout="2s"))
+        client = self.connect(daemon, "echo")
+        self.assert_echoes(client)
+        self.assert_ended(client)
+        event = self.assert_closed(daemon, client, "idle-timeout")
+        self.assertLess(float(event["duration"].removesuffix("s")), 4)
+
     def test_many_silent_clients_are_all_closed(self):
         daemon = self.start(listener("echo", idle_timeout="300ms"))
         for _ in range(100):
