@@ -14,8 +14,8 @@ SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 
 # The sources, from the top layer down. tests/lint/layers holds these lists against the tree.
 SERVER    := server generation passed worker mailbox watchdog status files
-NET       := acceptor client input host limits record listener stream reason admission deadlines \
-             endpoint loop
+NET       := acceptor client input host limits record listener stream reason admission rates \
+             deadlines endpoint loop
 OPS       := log notify thread clock
 CONFIG    := config setup section options hint file ini scan
 HOST      := catalog registry
@@ -25,7 +25,8 @@ TEXT      := line telnet address quantity suggest report utf8 arena
 SOURCES   := main $(SERVER:%=server/%) $(NET:%=net/%) $(OPS:%=ops/%) $(CONFIG:%=config/%) \
              $(HOST:%=protocols/%) $(PROTOCOLS:%=protocols/%) $(TEXT:%=text/%)
 UNIT      := main splits test_line test_telnet test_address test_config test_quantity \
-             test_suggest test_report test_utf8 test_arena test_admission test_deadlines
+             test_suggest test_report test_utf8 test_arena test_admission test_rates \
+             test_deadlines
 MANUALS   := banterd.8 banterd.ini.5 banter-protocol.3
 SERVICES  := banterd.service banterd@.service
 SOCKETS   := banterd-echo.socket banterd-knock-knock.socket

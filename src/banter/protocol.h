@@ -45,9 +45,10 @@ extern "C" {
  * minor number is not newer.
  *   1.0  the first
  *   1.1  banter_say_line()
+ *   1.2  BANTER_RATE, BANTER_CONNECT_RATE
  */
 #define BANTER_ABI_MAJOR 1
-#define BANTER_ABI_MINOR 1
+#define BANTER_ABI_MINOR 2
 
 /* One connection, as the protocol sees it. Valid from open() until close() returns. */
 struct banter_client;
@@ -67,7 +68,8 @@ enum banter_reason {
     BANTER_SERVER_FULL,    /* refused: max-clients of the server or of the listener */
     BANTER_ADDRESS_LIMIT,  /* refused: max-clients-per-address */
     BANTER_DRAIN,          /* the server is stopping */
-    BANTER_ERROR           /* the system failed: no memory, a broken socket */
+    BANTER_ERROR,          /* the system failed: no memory, a broken socket */
+    BANTER_CONNECT_RATE    /* refused: connect-rate */
 };
 
 /* The type of an option's value, and the type of the settings member that takes it. */
@@ -78,7 +80,8 @@ enum banter_type {
     BANTER_DURATION,   /* int64_t: milliseconds, from 500ms, 30s, 5m, 1h; 0 is never */
     BANTER_SIZE,       /* int64_t: bytes, from 512, 8K, 1M */
     BANTER_CHOICE,     /* int64_t: the position in `words` of the word given, from 0 */
-    BANTER_FILE        /* struct banter_file: the file's whole content, read by the host */
+    BANTER_FILE,       /* struct banter_file: the file's whole content, read by the host */
+    BANTER_RATE        /* struct banter_rate: from 100/s, 20/m, 5/h; 0 is no limit */
 };
 
 /*
@@ -101,13 +104,19 @@ struct banter_file_line {
     char *next; /* the host's: where to go on */
 };
 
+/* The value of a BANTER_RATE option: how often in how long. Without a limit, both are zero. */
+struct banter_rate {
+    int64_t count;
+    int64_t period; /* milliseconds */
+};
+
 /* One option of a protocol: a key that may stand in its [listener] section. */
 struct banter_option {
     const char *name; /* lower-case letters, digits and '-' */
     enum banter_type type;
     size_t offset;        /* offsetof() the member in the settings */
     const char *fallback; /* the value where the key is absent, as it would be written; or NULL */
-    int64_t min, max;     /* bounds of a NUMBER, DURATION or SIZE; both 0: none */
+    int64_t min, max;     /* bounds of a NUMBER, DURATION, SIZE or a RATE's count; both 0: none */
     const char *words;    /* the words of a CHOICE, in order, a space between; a NUMBER with one
                              word takes that word for 0 */
     const char *help;     /* half a line, for --list-protocols */

@@ -34,6 +34,7 @@ struct listener_config {
 
     int64_t max_clients;
     int64_t max_clients_per_address;
+    struct banter_rate connect_rate;
     int64_t idle_timeout;
     int64_t line_timeout;
     int64_t write_timeout;

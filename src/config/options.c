@@ -47,6 +47,8 @@ static const struct banter_option listener_rows[] = {
      "clients of this listener; 0: no limit of its own"},
     {"max-clients-per-address", BANTER_NUMBER, LISTENER(max_clients_per_address), "0", 0, 1000000,
      NULL, "clients from one address; 0: no limit"},
+    {"connect-rate", BANTER_RATE, LISTENER(connect_rate), "0", 0, 1000000, NULL,
+     "how often one address may connect; 0: no limit"},
     {"idle-timeout", BANTER_DURATION, LISTENER(idle_timeout), "5m", 0, 30 * DAY, NULL,
      "closes a client that says nothing for so long"},
     {"line-timeout", BANTER_DURATION, LISTENER(line_timeout), "30s", 0, 30 * DAY, NULL,
@@ -194,6 +196,19 @@ static void set_quantity(const struct setting *setting, int64_t *member)
         *member = value;
 }
 
+static void set_rate(const struct setting *setting, struct banter_rate *member)
+{
+    struct banter_rate rate;
+    int error = rate_parse(setting->text, &rate.count, &rate.period);
+
+    if (error == -EINVAL)
+        refuse(setting, "not a rate; write 100/s, 20/m, 5/h, or 0 for no limit");
+    else if (error != 0 || !in_range(setting->option, rate.count))
+        refuse_range(setting);
+    else
+        *member = rate;
+}
+
 static void set_boolean(const struct setting *setting, bool *member)
 {
     if (boolean_parse(setting->text, member) != 0)
@@ -317,6 +332,9 @@ void option_set(const struct banter_option *option, void *base, const char *text
     case BANTER_FILE:
         set_file(&setting, member);
         break;
+    case BANTER_RATE:
+        set_rate(&setting, member);
+        break;
     }
 }
 
@@ -337,6 +355,17 @@ static void dump_quantity(const struct banter_option *option, int64_t value, FIL
         format_quantity(option, value, text);
         dump_text(option, text, stream);
     }
+}
+
+static void dump_rate(const struct banter_option *option, const struct banter_rate *rate,
+                      FILE *stream)
+{
+    char text[QUANTITY_TEXT];
+
+    if (!in_range(option, rate->count))
+        return;
+    rate_format(rate->count, rate->period, text);
+    dump_text(option, text, stream);
 }
 
 static void dump_choice(const struct banter_option *option, int64_t position, FILE *stream)
@@ -368,6 +397,9 @@ static void dump(const struct banter_option *option, const void *member, FILE *s
         break;
     case BANTER_FILE:
         dump_text(option, ((const struct banter_file *)member)->path, stream);
+        break;
+    case BANTER_RATE:
+        dump_rate(option, member, stream);
         break;
     }
 }

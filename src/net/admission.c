@@ -6,8 +6,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "config/config.h"
+#include "net/rates.h"
+#include "ops/clock.h"
 
 #define BUCKETS 4096
 
@@ -28,14 +31,19 @@ struct crowd {
 struct admission {
     atomic_size_t clients;
     struct tally *tallies; /* main thread only */
-    pthread_mutex_t mutex; /* guards the crowds */
+    pthread_mutex_t mutex; /* guards the rest */
     struct crowd *crowds[BUCKETS];
+    struct rates rates; /* half a MiB, of which memory is only what was touched */
 };
 
 struct admission *admission_new(void)
 {
     struct admission *admission = calloc(1, sizeof(*admission));
-    if (admission && pthread_mutex_init(&admission->mutex, NULL) != 0) {
+    if (!admission)
+        return NULL;
+    uint64_t *seed = &admission->rates.seed;
+    if (getrandom(seed, sizeof(*seed), 0) != (ssize_t)sizeof(*seed) ||
+        pthread_mutex_init(&admission->mutex, NULL) != 0) {
         free(admission);
         return NULL;
     }
@@ -108,11 +116,11 @@ static struct crowd **find_crowd(struct admission *admission, const struct tally
     return link;
 }
 
+/* Under the mutex. */
 static enum banter_reason enter_crowd(struct admission *admission, struct tally *tally,
                                       const struct in6_addr *address, int64_t max)
 {
     enum banter_reason verdict = 0;
-    pthread_mutex_lock(&admission->mutex);
     struct crowd **link = find_crowd(admission, tally, address);
     struct crowd *crowd = *link;
     if (!crowd) {
@@ -129,6 +137,25 @@ static enum banter_reason enter_crowd(struct admission *admission, struct tally 
         verdict = BANTER_ADDRESS_LIMIT;
     else
         crowd->clients++;
+    return verdict;
+}
+
+/* What the address itself has to do with it. */
+static enum banter_reason enter_address(struct admission *admission,
+                                        const struct listener_config *listener, struct tally *tally,
+                                        const union peer *peer)
+{
+    const struct banter_rate *rate = &listener->connect_rate;
+    int64_t max = listener->max_clients_per_address;
+    enum banter_reason verdict = 0;
+    struct in6_addr address;
+    if ((rate->count == 0 && max == 0) || !address_of(peer, &address))
+        return 0;
+    pthread_mutex_lock(&admission->mutex);
+    if (rate->count > 0 && !rates_take(&admission->rates, tally, &address, rate, clock_now()))
+        verdict = BANTER_CONNECT_RATE;
+    else if (max > 0)
+        verdict = enter_crowd(admission, tally, &address, max);
     pthread_mutex_unlock(&admission->mutex);
     return verdict;
 }
@@ -165,20 +192,15 @@ enum banter_reason admission_enter(struct admission *admission, const struct con
                                    const struct listener_config *listener, struct tally *tally,
                                    const union peer *peer)
 {
-    struct in6_addr address;
     enum banter_reason verdict = BANTER_SERVER_FULL;
     if (!count_in(&admission->clients, config->max_clients))
         return verdict;
     if (!count_in(&tally->clients, listener->max_clients))
         goto full;
-    if (listener->max_clients_per_address > 0 && address_of(peer, &address)) {
-        verdict = enter_crowd(admission, tally, &address, listener->max_clients_per_address);
-        if (verdict)
-            goto crowded;
-    }
-    return 0;
+    verdict = enter_address(admission, listener, tally, peer);
+    if (!verdict)
+        return 0;
 
-crowded:
     count_out(&tally->clients);
 full:
     count_out(&admission->clients);

@@ -42,6 +42,7 @@ struct banter_client {
     enum client_state state;
     enum banter_reason reason;
     bool input_ended;          /* the client has half-closed, or more */
+    bool output_on_its_way;    /* not all had been delivered at the last look */
     struct listener *listener; /* a reference: its limits and settings, as they were at accept */
     struct telnet *telnet;     /* NULL where telnet is off */
     void *session;             /* the protocol's; NULL where it wants none */
@@ -62,7 +63,6 @@ struct banter_client {
     int64_t output_since;    /* when output_mark was set */
     int64_t ending_since;    /* when the present state began, unless it is OPEN */
     uint64_t delivered_seen; /* stream_delivered() at the last look */
-    bool output_on_its_way;  /* and whether that was not yet all */
     uint64_t id;
     union peer remote;
 

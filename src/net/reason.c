@@ -17,6 +17,7 @@ static const struct {
     [BANTER_ADDRESS_LIMIT] = {"address-limit", "too many clients from your address", false},
     [BANTER_DRAIN] = {"drain", "server is stopping", false},
     [BANTER_ERROR] = {"error", NULL, true},
+    [BANTER_CONNECT_RATE] = {"connect-rate", "too many connections from your address", false},
 };
 
 const char *reason_name(enum banter_reason reason)

@@ -25,6 +25,8 @@ static const char *type_name(const struct banter_option *option)
         return option->words;
     case BANTER_FILE:
         return "FILE";
+    case BANTER_RATE:
+        return "RATE";
     }
     return "";
 }

@@ -81,6 +81,8 @@ static struct layout layout_of(enum banter_type type)
         return LAYOUT(int64_t);
     case BANTER_FILE:
         return LAYOUT(struct banter_file);
+    case BANTER_RATE:
+        return LAYOUT(struct banter_rate);
     }
     return (struct layout){0, 1};
 }

@@ -1,5 +1,5 @@
 /*
- * text/quantity.c - reads and writes numbers, durations, sizes and truth.
+ * text/quantity.c - reads and writes numbers, durations, sizes, rates and truth.
  *
  * Written out by hand because strtoll() is too kind: it takes blanks, signs and leading zeros.
  * Stateless; any thread.
@@ -113,6 +113,30 @@ int size_parse(const char *text, int64_t *bytes)
     return scaled_parse(text, size_units, bytes);
 }
 
+int rate_parse(const char *text, int64_t *count, int64_t *period)
+{
+    const struct unit *unit;
+    const char *rest;
+    int64_t number;
+    int error;
+
+    if (strcmp(text, "0") == 0) {
+        *count = *period = 0;
+        return 0;
+    }
+    error = digits_parse(text, &number, &rest);
+    if (error == -EINVAL || *rest != '/')
+        return -EINVAL;
+    unit = unit_find(duration_units, rest + 1);
+    if (!unit || unit->factor == 1 || number == 0)
+        return -EINVAL;
+    if (error == 0) {
+        *count = number;
+        *period = unit->factor;
+    }
+    return error;
+}
+
 int boolean_parse(const char *text, bool *value)
 {
     static const struct {
@@ -146,4 +170,17 @@ void size_format(int64_t bytes, char text[QUANTITY_TEXT])
         memcpy(text, "0", sizeof("0"));
     else
         scaled_format(bytes, size_units, text);
+}
+
+void rate_format(int64_t count, int64_t period, char text[QUANTITY_TEXT])
+{
+    const struct unit *unit = duration_units;
+
+    if (count == 0) {
+        memcpy(text, "0", sizeof("0"));
+        return;
+    }
+    while (unit->factor > period)
+        unit++;
+    snprintf(text, QUANTITY_TEXT, "%" PRId64 "/%s", count, unit->name);
 }

@@ -213,6 +213,7 @@ struct settings {
     bool loud;
     int64_t tries, rounds, pause, room, mood;
     struct banter_file words, extra;
+    struct banter_rate pace, haste;
 };
 
 static const struct banter_option options[] = {
@@ -226,6 +227,8 @@ static const struct banter_option options[] = {
     {"mood", BANTER_CHOICE, offsetof(struct settings, mood), "so-so", 0, 0, "bad so-so good", "a"},
     {"words", BANTER_FILE, offsetof(struct settings, words), "words.txt", 0, 0, 0, "a"},
     {"extra", BANTER_FILE, offsetof(struct settings, extra), 0, 0, 0, 0, "a"},
+    {"pace", BANTER_RATE, offsetof(struct settings, pace), "7/m", 0, 99, 0, "a"},
+    {"haste", BANTER_RATE, offsetof(struct settings, haste), 0, 0, 0, 0, "a"},
 };
 
 static void configure(struct banter_setup *setup, void *memory)
@@ -281,13 +284,16 @@ pause = 90s
 room = 2K
 mood = so-so
 words = {self.directory}/words.txt
+pace = 7/m
+haste = 0
 """)
 
     def test_values_are_set_and_dumped(self):
         self.compile()
         (self.directory / "more.txt").write_text("", encoding="utf-8")
         self.write_options("greeting = '\"hi\"'\nnote = \"\"\nloud = no\ntries = 9\nrounds = 2\n"
-                           "pause = 2m\nroom = 1000\nmood = good\nextra = more.txt\n")
+                           "pause = 2m\nroom = 1000\nmood = good\nextra = more.txt\n"
+                           "pace = 0\nhaste = 12/d\n")
         dumped = self.assert_dump_reads_back()
         self.assertEqual(dumped[dumped.index("telnet = no\n"):], f"""telnet = no
 greeting = '"hi"'
@@ -300,6 +306,8 @@ room = 1000
 mood = good
 words = {self.directory}/words.txt
 extra = {self.directory}/more.txt
+pace = 0
+haste = 12/d
 """)
 
     def test_a_dump_is_read_the_same_from_elsewhere(self):
@@ -314,7 +322,8 @@ extra = {self.directory}/more.txt
     def test_bad_values(self):
         self.compile()
         self.write_options("tries = 10\nrounds = any\npause = 499ms\nroom = 99999999999999999999\n"
-                           "mood = goo\nmoon = good\nextra = nothing.txt\nloud =\n")
+                           "mood = goo\nmoon = good\nextra = nothing.txt\nloud =\n"
+                           "pace = 100/s\nhaste = 5/w\n")
         self.assert_refused("""FILE:4: tries = 10: out of range, from 1 to 9
 FILE:5: rounds = any: not a number; write digits
 FILE:6: pause = 499ms: out of range, from 500ms to 2m
@@ -323,6 +332,8 @@ FILE:8: mood = goo: not one of bad, so-so, good
 FILE:9: unknown key 'moon'; did you mean 'mood'?
 FILE:10: extra = nothing.txt: DIR/nothing.txt: No such file or directory
 FILE:11: no value behind '='; write "" for an empty one
+FILE:12: pace = 100/s: out of range, from 0 to 99
+FILE:13: haste = 5/w: not a rate; write 100/s, 20/m, 5/h, or 0 for no limit
 """)
 
     def test_its_own_complaints(self):

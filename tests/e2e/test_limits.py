@@ -97,6 +97,47 @@ class Limits(DaemonTest):
             client.close()
             self.assert_closed(daemon, client, "client-eof")
 
+    def test_an_address_that_connects_too_often_is_refused(self):
+        daemon = self.start(listener("knock-knock", listen="127.0.0.1:0, [::1]:0",
+                                     connect_rate="2/d"))
+        four, six = daemon.endpoints("knock-knock")
+        for _ in range(2):
+            client = self.connect_to(four)
+            self.assertEqual(client.hear(), "Knock! Knock!")
+            client.close()
+        client = self.connect_to(four)
+        self.assertEqual(client.receive_all(), b"too many connections from your address\r\n")
+        self.assert_closed(daemon, client, "connect-rate")
+        self.assertEqual(self.connect_to(six).hear(), "Knock! Knock!")
+
+    def test_the_rate_holds_over_all_workers_and_over_reloads(self):
+        config = server(workers=4) + listener("echo", connect_rate="10/d")
+        daemon = self.start(config)
+        clients = [self.connect(daemon, "echo") for _ in range(8)]
+        daemon.reload()
+        clients += [self.connect(daemon, "echo") for _ in range(8)]
+        daemon.wait_all(6, "client-closed", reason="connect-rate")
+        for client in clients:
+            client.close()
+        daemon.wait_all(16, "client-closed")
+        self.assertEqual(len(daemon.find("client-closed", reason="connect-rate")), 6)
+
+    def test_a_rate_may_be_given_and_taken_by_a_reload(self):
+        daemon = self.start(listener("echo"))
+        self.connect_echo(daemon)
+        daemon.reload(server() + listener("echo", listen=daemon.endpoint("echo"),
+                                          connect_rate="1/d"))
+        self.connect_echo(daemon)
+        refused, _ = self.refused(daemon, "echo")
+        self.assert_closed(daemon, refused, "connect-rate")
+        daemon.reload(server() + listener("echo", listen=daemon.endpoint("echo")))
+        self.connect_echo(daemon)
+
+    def test_clients_of_unix_sockets_have_no_rate(self):
+        daemon = self.start(listener("echo", listen="unix:DIR/echo", connect_rate="1/d"))
+        for _ in range(3):
+            self.connect_echo(daemon)
+
     def test_ipv4_through_a_socket_for_both_counts_as_one_address(self):
         daemon = self.start(listener("echo", listen="*:0, 127.0.0.1:0", max_clients_per_address=1))
         both, four = daemon.endpoints("echo")

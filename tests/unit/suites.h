@@ -14,6 +14,7 @@
     ROW(deadlines)                                                                                 \
     ROW(line)                                                                                      \
     ROW(quantity)                                                                                  \
+    ROW(rates)                                                                                     \
     ROW(report)                                                                                    \
     ROW(suggest)                                                                                   \
     ROW(telnet)                                                                                    \

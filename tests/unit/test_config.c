@@ -354,6 +354,7 @@ struct settings {
     bool boolean;
     int64_t number, duration, size, choice;
     struct banter_file file;
+    struct banter_rate rate;
 };
 
 static const struct banter_option rows[] = {
@@ -364,6 +365,7 @@ static const struct banter_option rows[] = {
     {"size", BANTER_SIZE, offsetof(struct settings, size), NULL, 0, 0, NULL, ""},
     {"choice", BANTER_CHOICE, offsetof(struct settings, choice), NULL, 0, 0, "red green  blue", ""},
     {"file", BANTER_FILE, offsetof(struct settings, file), NULL, 0, 0, NULL, ""},
+    {"rate", BANTER_RATE, offsetof(struct settings, rate), NULL, 1, 1000, NULL, ""},
 };
 
 static const struct option_table table = {rows, sizeof(rows) / sizeof(rows[0])};
@@ -414,6 +416,7 @@ START_TEST(values_of_all_types_are_stored_and_dumped)
     set(&settings, "size", "3072");
     set(&settings, "choice", "blue");
     set(&settings, "file", path);
+    set(&settings, "rate", "20/m");
     assert_no_problem();
 
     ck_assert_str_eq(settings.string, " two blanks ");
@@ -423,11 +426,13 @@ START_TEST(values_of_all_types_are_stored_and_dumped)
     ck_assert_int_eq(settings.size, 3072);
     ck_assert_int_eq(settings.choice, 2);
     ck_assert_str_eq(settings.file.text, "content");
+    ck_assert_int_eq(settings.rate.count, 20);
+    ck_assert_int_eq(settings.rate.period, 60000);
 
     dumped = dump(&settings);
     snprintf(expected, sizeof(expected),
              "string = \" two blanks \"\nboolean = yes\nnumber = 9\nduration = 1m\nsize = 3K\n"
-             "choice = blue\nfile = %s\n",
+             "choice = blue\nfile = %s\nrate = 20/m\n",
              path);
     ck_assert_str_eq(dumped, expected);
     free(dumped);
@@ -468,6 +473,8 @@ START_TEST(a_bad_value_changes_nothing)
         {"choice", "re"},        {"choice", "redd"},
         {"choice", "red green"}, {"string", "it's\"#"},
         {"string", "a\nb"},      {"file", ""},
+        {"rate", "20"},          {"rate", "0/m"},
+        {"rate", "0"},           {"rate", "1001/s"},
         {"file", "/"},           {"file", "none.txt"},
     };
     struct settings settings = {0};

@@ -1,6 +1,6 @@
 /*
- * unit/test_quantity.c - numbers, durations, sizes and truth: what is read, what is refused, and
- * that what is written reads back.
+ * unit/test_quantity.c - numbers, durations, sizes, rates and truth: what is read, what is refused,
+ * and that what is written reads back.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -137,6 +137,59 @@ START_TEST(size)
 }
 END_TEST
 
+START_TEST(rate)
+{
+    static const struct {
+        const char *text;
+        int error;
+        int64_t count, period;
+    } vectors[] = {
+        {"0", 0, 0, 0},
+        {"1/s", 0, 1, 1000},
+        {"100/s", 0, 100, 1000},
+        {"20/m", 0, 20, 60000},
+        {"5/h", 0, 5, 3600000},
+        {"9223372036854775807/d", 0, INT64_MAX, 86400000},
+        {"9223372036854775808/s", -ERANGE, 0, 0},
+        {"99999999999999999999999999/x", -EINVAL, 0, 0},
+        {"", -EINVAL, 0, 0},
+        {"/", -EINVAL, 0, 0},
+        {"/s", -EINVAL, 0, 0},
+        {"0/s", -EINVAL, 0, 0},
+        {"00", -EINVAL, 0, 0},
+        {"100", -EINVAL, 0, 0},
+        {"100/", -EINVAL, 0, 0},
+        {"100s", -EINVAL, 0, 0},
+        {"100/ms", -EINVAL, 0, 0},
+        {"100/1s", -EINVAL, 0, 0},
+        {"100 /s", -EINVAL, 0, 0},
+        {"100/ s", -EINVAL, 0, 0},
+        {"100/s ", -EINVAL, 0, 0},
+        {"100/S", -EINVAL, 0, 0},
+        {"100/sec", -EINVAL, 0, 0},
+        {"1.5/s", -EINVAL, 0, 0},
+        {"-1/s", -EINVAL, 0, 0},
+        {"01/s", -EINVAL, 0, 0},
+        {"none", -EINVAL, 0, 0},
+    };
+
+    for (int i = 0; i < COUNT(vectors); i++) {
+        int64_t count = UNTOUCHED, period = UNTOUCHED;
+        bool good = vectors[i].error == 0;
+        char text[QUANTITY_TEXT];
+
+        ck_assert_msg(rate_parse(vectors[i].text, &count, &period) == vectors[i].error,
+                      "\"%s\" should give %d", vectors[i].text, vectors[i].error);
+        ck_assert_int_eq(count, good ? vectors[i].count : UNTOUCHED);
+        ck_assert_int_eq(period, good ? vectors[i].period : UNTOUCHED);
+        if (!good)
+            continue;
+        rate_format(count, period, text);
+        ck_assert_str_eq(text, vectors[i].text);
+    }
+}
+END_TEST
+
 START_TEST(truth)
 {
     static const char *const yes[] = {"yes", "true", "on", "YES", "True", "oN"};
@@ -229,6 +282,7 @@ Suite *quantity_suite(void)
     tcase_add_loop_test(parse, number, 0, COUNT(numbers));
     tcase_add_loop_test(parse, duration, 0, COUNT(durations));
     tcase_add_loop_test(parse, size, 0, COUNT(sizes));
+    tcase_add_test(parse, rate);
     tcase_add_test(parse, truth);
     suite_add_tcase(suite, parse);
 

@@ -1,0 +1,54 @@
+/*
+ * net/rates.c - see rates.h.
+ *
+ * A bucket is one number: the time at which it will be full (GCRA, as in ATM's traffic management).
+ * A token taken moves it by the time that a token takes to fill in, and it may lie one period
+ * ahead at most.
+ */
+#include "net/rates.h"
+
+#include <string.h>
+
+/* In a millisecond: fine enough for the time that a token takes at any rate. */
+#define NANOSECONDS 1000000
+
+static struct rate_bucket *set_of(struct rates *rates, const struct tally *tally,
+                                  const struct in6_addr *address)
+{
+    uint64_t words[2];
+    memcpy(words, address, sizeof(words));
+    uint64_t hash = rates->seed ^ (uintptr_t)tally;
+    for (int i = 0; i < 2; i++) {
+        hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 32;
+    }
+    return rates->buckets[hash % RATE_SETS];
+}
+
+/* The bucket of that address, or the one to become it: the one that is full the soonest. */
+static struct rate_bucket *find(struct rate_bucket *set, const struct tally *tally,
+                                const struct in6_addr *address)
+{
+    struct rate_bucket *soonest = set;
+    for (struct rate_bucket *bucket = set; bucket < set + RATE_WAYS; bucket++) {
+        if (bucket->tally == tally && memcmp(&bucket->address, address, sizeof(*address)) == 0)
+            return bucket;
+        if (bucket->full_at < soonest->full_at)
+            soonest = bucket;
+    }
+    *soonest = (struct rate_bucket){.address = *address, .tally = tally};
+    return soonest;
+}
+
+bool rates_take(struct rates *rates, const struct tally *tally, const struct in6_addr *address,
+                const struct banter_rate *rate, int64_t now)
+{
+    struct rate_bucket *bucket = find(set_of(rates, tally, address), tally, address);
+    int64_t period = rate->period * NANOSECONDS;
+    int64_t moment = now * NANOSECONDS;
+    int64_t full_at = (bucket->full_at > moment ? bucket->full_at : moment) + period / rate->count;
+    if (full_at > moment + period)
+        return false;
+    bucket->full_at = full_at;
+    return true;
+}
