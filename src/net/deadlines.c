@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -13,13 +14,22 @@
  * slot and is then found to be early. */
 #define SLOTS 1024
 
+/* How long deadlines are seen to before the loop turns, in microseconds: many may be due at once.
+ */
+#define TURN_USEC 2000
+
+/* A wake-up that comes so much too late: the loop was held up, or the process was stopped. */
+#define LATE_MS 250
+
 struct deadlines {
     struct deadline *slots[SLOTS];
     deadline_fn wake;
     int timer; /* a timerfd: see arm() */
     struct event *due;
-    int64_t tick;       /* every slot up to this one has been emptied */
+    int64_t tick;       /* the slots before this one are empty; it is being emptied, or is too */
     int64_t armed_tick; /* what the timer is set for; DEADLINE_NEVER when it is not */
+    int64_t armed_for;  /* the same in milliseconds; now, where that has passed */
+    bool yielded;       /* the last wake-up was late, and has let others go first */
 };
 
 static int64_t tick_after(int64_t milliseconds)
@@ -33,7 +43,8 @@ static int64_t tick_after(int64_t milliseconds)
  */
 static void arm(struct deadlines *deadlines, int64_t tick)
 {
-    int64_t wait = tick * DEADLINE_TICK - clock_now();
+    int64_t now = clock_now();
+    int64_t wait = tick * DEADLINE_TICK - now;
     if (wait < 1)
         wait = 1; /* 0 would be never */
     const struct itimerspec when = {.it_value.tv_sec = wait / 1000,
@@ -41,6 +52,7 @@ static void arm(struct deadlines *deadlines, int64_t tick)
     /* Cannot fail: the descriptor and the time are good, and no memory is asked for. */
     (void)timerfd_settime(deadlines->timer, 0, &when, NULL);
     deadlines->armed_tick = tick;
+    deadlines->armed_for = now + wait;
 }
 
 static void arm_next(struct deadlines *deadlines)
@@ -53,29 +65,52 @@ static void arm_next(struct deadlines *deadlines)
     deadlines->armed_tick = DEADLINE_NEVER;
 }
 
-static void wake_slot(struct deadlines *deadlines, struct deadline **slot)
+/* Empties the present slot. False: the turn is over before that. */
+static bool wake_slot(struct deadlines *deadlines, int64_t turn_end)
 {
+    struct deadline **slot = &deadlines->slots[deadlines->tick % SLOTS];
     while (*slot) {
         struct deadline *deadline = *slot;
+        if (clock_precise() > turn_end)
+            return false;
         deadline_cancel(deadline);
         deadlines->wake(deadline);
     }
+    return true;
+}
+
+/*
+ * Who has spoken while the loop did not turn is heard first, once: the timer goes to the end of
+ * what epoll tells next.
+ */
+static bool yields(struct deadlines *deadlines)
+{
+    deadlines->yielded = !deadlines->yielded && clock_now() - deadlines->armed_for > LATE_MS;
+    return deadlines->yielded;
 }
 
 static void on_due(evutil_socket_t fd, short what, void *argument)
 {
     struct deadlines *deadlines = argument;
     int64_t now_tick = clock_now() / DEADLINE_TICK;
+    int64_t turn_end = clock_precise() + TURN_USEC;
     uint64_t times;
     (void)what;
     if (read(fd, &times, sizeof(times)) < 0)
         return; /* it has been moved since */
+    if (yields(deadlines)) {
+        arm(deadlines, deadlines->armed_tick);
+        return;
+    }
     /* After a long stop of the process one turn of the wheel visits everything. */
     if (now_tick - deadlines->tick >= SLOTS)
         deadlines->tick = now_tick - SLOTS + 1;
-    while (deadlines->tick < now_tick)
-        wake_slot(deadlines, &deadlines->slots[++deadlines->tick % SLOTS]);
-    arm_next(deadlines);
+    for (; wake_slot(deadlines, turn_end); deadlines->tick++)
+        if (deadlines->tick >= now_tick) {
+            arm_next(deadlines);
+            return;
+        }
+    arm(deadlines, deadlines->tick);
 }
 
 struct deadlines *deadlines_new(struct event_base *base, deadline_fn wake)

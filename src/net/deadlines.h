@@ -4,6 +4,9 @@
  * Setting, moving and cancelling a deadline is O(1). A deadline may ring before its time, never
  * more than a tick after it: whoever is woken looks at the clock, and sets the deadline anew if it
  * is too early. So a deadline that moves away with every byte costs nothing until it rings.
+ *
+ * Where many ring at once, or the loop was held up, they come later than that: nobody is kept
+ * waiting by the deadlines of others, and who has spoken in time is heard before his deadline.
  */
 #ifndef BANTERD_NET_DEADLINES_H
 #define BANTERD_NET_DEADLINES_H

@@ -3,6 +3,8 @@
 #include <event2/event.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "net/deadlines.h"
 #include "net/loop.h"
@@ -13,16 +15,25 @@ struct alarm {
     struct deadline deadline;
     int64_t rang;  /* when; 0: it has not */
     int64_t again; /* when woken, the deadline is set for this time; 0: it is not */
+    int64_t takes; /* so many milliseconds it takes to be woken */
 };
 
 static struct event_base *base;
 static struct deadlines *deadlines;
 static int waiting; /* alarms that end the loop when all have rung */
 
+static void keep_busy(int64_t milliseconds)
+{
+    int64_t end = clock_precise() + milliseconds * 1000;
+    while (clock_precise() < end)
+        continue;
+}
+
 static void on_wake(struct deadline *deadline)
 {
     struct alarm *alarm = (struct alarm *)((char *)deadline - offsetof(struct alarm, deadline));
     alarm->rang = clock_now();
+    keep_busy(alarm->takes);
     if (alarm->again > alarm->rang)
         deadline_set(deadlines, deadline, alarm->again);
     else if (--waiting == 0)
@@ -122,8 +133,7 @@ START_TEST(rings_when_the_wheel_is_late)
     struct alarm set_before = {0}, set_late = {0};
     int64_t now = clock_now();
     deadline_set(deadlines, &set_before.deadline, now + 100000000);
-    while (clock_now() < now + _i * 5 * DEADLINE_TICK)
-        continue;
+    keep_busy(_i * 5 * DEADLINE_TICK);
     deadline_set(deadlines, &set_late.deadline, now);
     run(1);
     ck_assert_int_ne(set_late.rang, 0);
@@ -152,6 +162,76 @@ START_TEST(is_quiet_when_it_has_rung)
 }
 END_TEST
 
+#define MANY 40
+
+static void on_turn(evutil_socket_t fd, short what, void *argument)
+{
+    (void)fd;
+    (void)what;
+    if (waiting < MANY) /* the first has rung */
+        ++*(int *)argument;
+}
+
+START_TEST(the_loop_turns_while_many_ring)
+{
+    struct alarm alarms[MANY] = {0};
+    int turns = 0;
+    int fd = eventfd(1, EFD_CLOEXEC); /* always readable */
+    struct event *turn = event_new(base, fd, EV_READ | EV_PERSIST, on_turn, &turns);
+    ck_assert_ptr_nonnull(turn);
+    ck_assert_int_eq(event_add(turn, NULL), 0);
+    for (int i = 0; i < MANY; i++) {
+        alarms[i].takes = 1;
+        deadline_set(deadlines, &alarms[i].deadline, clock_now());
+    }
+    run(MANY);
+    ck_assert_int_ge(turns, 10);
+    event_free(turn);
+    close(fd);
+}
+END_TEST
+
+static void on_word(evutil_socket_t fd, short what, void *argument)
+{
+    struct alarm *alarm = argument;
+    eventfd_t value;
+    (void)what;
+    ck_assert_int_eq(eventfd_read(fd, &value), 0);
+    ck_assert_int_eq(alarm->rang, 0);
+    deadline_cancel(&alarm->deadline);
+    event_base_loopbreak(base);
+}
+
+START_TEST(who_spoke_while_the_loop_was_held_up_is_heard_first)
+{
+    struct alarm alarm = {0};
+    int fd = eventfd(0, EFD_CLOEXEC);
+    struct event *word = event_new(base, fd, EV_READ, on_word, &alarm);
+    ck_assert_ptr_nonnull(word);
+    ck_assert_int_eq(event_add(word, NULL), 0);
+    deadline_set(deadlines, &alarm.deadline, clock_now() + 10);
+    keep_busy(400);
+    ck_assert_int_eq(eventfd_write(fd, 1), 0);
+    run(0);
+    ck_assert_int_eq(alarm.rang, 0);
+    event_free(word);
+    close(fd);
+}
+END_TEST
+
+/* Every wake-up is late, and the deadlines get their turn all the same. */
+START_TEST(rings_in_a_loop_that_is_held_up_all_the_time)
+{
+    struct alarm alarms[3] = {0};
+    for (int i = 0; i < 3; i++) {
+        alarms[i].takes = 300;
+        deadline_set(deadlines, &alarms[i].deadline, clock_now() + 10 + i * DEADLINE_TICK);
+    }
+    keep_busy(300);
+    run(3);
+}
+END_TEST
+
 Suite *deadlines_suite(void)
 {
     Suite *suite = suite_create("deadlines");
@@ -164,6 +244,9 @@ Suite *deadlines_suite(void)
     tcase_add_test(tests, can_be_set_again_when_woken);
     tcase_add_loop_test(tests, rings_when_the_wheel_is_late, 0, 3);
     tcase_add_test(tests, is_quiet_when_it_has_rung);
+    tcase_add_test(tests, the_loop_turns_while_many_ring);
+    tcase_add_test(tests, who_spoke_while_the_loop_was_held_up_is_heard_first);
+    tcase_add_test(tests, rings_in_a_loop_that_is_held_up_all_the_time);
     suite_add_tcase(suite, tests);
     return suite;
 }
