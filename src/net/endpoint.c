@@ -16,16 +16,25 @@
 #define LOCK_TRIES 20
 #define LOCK_PAUSE_NSEC 5000000
 
+/* How much of a client's output the kernel may hold that is not on its way yet, in bytes. */
+#define KERNEL_UNSENT (128 * 1024)
+
+static int set_to(int fd, int level, int option, int value)
+{
+    return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
 static int set(int fd, int level, int option)
 {
-    const int on = 1;
-    return setsockopt(fd, level, option, &on, sizeof(on)) < 0 ? -errno : 0;
+    return set_to(fd, level, option, 1);
 }
 
 /*
  * What accepted sockets need is set here once: Linux hands these options down from the listening
  * socket. SO_OOBINLINE because telnet sends the mark of its SYNCH as urgent data, which would
- * otherwise be missing from the stream.
+ * otherwise be missing from the stream. TCP_NOTSENT_LOWAT because the kernel's buffer would grow to
+ * megabytes for a client that does not read: beyond max-output, without a time limit, and for some
+ * hundred clients until there is no memory for anybody's connections.
  */
 static int set_client_options(int fd)
 {
@@ -34,18 +43,18 @@ static int set_client_options(int fd)
         error = set(fd, SOL_SOCKET, SO_OOBINLINE);
     if (!error)
         error = set(fd, IPPROTO_TCP, TCP_NODELAY);
+    if (!error)
+        error = set_to(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, KERNEL_UNSENT);
     return error;
 }
 
 static int set_tcp_options(int fd, const struct address *address)
 {
-    int only_v6 = !address->both;
     int error = set(fd, SOL_SOCKET, SO_REUSEADDR);
     if (!error)
         error = set_client_options(fd);
-    if (!error && address->socket.any.sa_family == AF_INET6 &&
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof(only_v6)) < 0)
-        error = -errno;
+    if (!error && address->socket.any.sa_family == AF_INET6)
+        error = set_to(fd, IPPROTO_IPV6, IPV6_V6ONLY, !address->both);
     return error;
 }
 
