@@ -54,6 +54,7 @@ struct event_base *loop_base_new(void)
 int loop_init(struct loop *loop, struct admission *admission, deadline_fn on_deadline)
 {
     loop->admission = admission;
+    loop->share = LOOP_BUFFER;
     loop->base = loop_base_new();
     if (!loop->base)
         return -errno;
@@ -79,6 +80,13 @@ bool loop_serving(const struct loop *loop, const char **listener, const char **p
     *listener = atomic_load_explicit(&loop->listener, memory_order_relaxed);
     *protocol = atomic_load_explicit(&loop->protocol, memory_order_relaxed);
     return *listener && *protocol;
+}
+
+void loop_divide(struct loop *loop)
+{
+    int waiting = event_base_get_num_events(loop->base, EVENT_BASE_COUNT_ACTIVE);
+    size_t share = LOOP_SHARED / (size_t)(waiting + 1);
+    loop->share = share < LOOP_PIECE ? LOOP_PIECE : share < LOOP_BUFFER ? share : LOOP_BUFFER;
 }
 
 /* splitmix64: one addition and a mix, and every 64-bit state is a good one. */

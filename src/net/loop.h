@@ -20,6 +20,14 @@ struct event_base;
 /* One read takes at most this much, and as much is gathered for one send. */
 #define LOOP_BUFFER ((size_t)64 * 1024)
 
+/*
+ * When many clients send much at the same time, each is read in smaller pieces, so that a turn of
+ * the loop, for which a client with a short line waits, stays short: about so much for all
+ * together, and never less than a piece for each.
+ */
+#define LOOP_SHARED ((size_t)512 * 1024)
+#define LOOP_PIECE ((size_t)4 * 1024)
+
 struct loop {
     struct event_base *base;
     struct deadlines *deadlines;
@@ -39,6 +47,7 @@ struct loop {
      * answers of the one client that is being served; it is empty between two wake-ups.
      */
     size_t out_length;
+    size_t share; /* of one read, LOOP_PIECE to LOOP_BUFFER */
     char in[LOOP_BUFFER];
     char out[LOOP_BUFFER];
 };
@@ -76,6 +85,9 @@ static inline void loop_idle(struct loop *loop)
  * be of different clients; of one that hangs, they are of the one that it hangs in.
  */
 bool loop_serving(const struct loop *loop, const char **listener, const char **protocol);
+
+/* Takes a new look at how many are waiting; to be called where a read was as large as a piece. */
+void loop_divide(struct loop *loop);
 
 /* A random number from 0 to bound - 1; not for secrets. */
 uint32_t loop_random(struct loop *loop, uint32_t bound);

@@ -77,8 +77,10 @@ ssize_t stream_read(struct stream *stream, size_t limit, char **bytes)
     struct loop *loop = stream->loop;
     ssize_t count;
     do
-        count = recv(stream->fd, loop->in, limit < LOOP_BUFFER ? limit : LOOP_BUFFER, 0);
+        count = recv(stream->fd, loop->in, limit < loop->share ? limit : loop->share, 0);
     while (count < 0 && errno == EINTR);
+    if (count >= (ssize_t)LOOP_PIECE)
+        loop_divide(loop);
     *bytes = loop->in;
     return count < 0 ? -errno : count;
 }
