@@ -24,13 +24,15 @@ def port_of(endpoint):
 class Client:
     """One connection. `name` is what the daemon's log calls it in `remote=`."""
 
-    def __init__(self, endpoint, receive_buffer=None):
+    def __init__(self, endpoint, receive_buffer=None, source=None):
         family, address = parse(endpoint)
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(PATIENCE)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         try:
+            if source:
+                self.socket.bind((source, 0))
             self.socket.connect(address)
         except OSError:
             self.socket.close()

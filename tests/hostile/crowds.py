@@ -1,0 +1,172 @@
+"""Clients that come in masses: to take the descriptors, the memory, or the time."""
+
+import contextlib
+import itertools
+import multiprocessing
+import select
+import socket
+import time
+
+from banterd import eventually
+from case import listener, server
+from client import Client, parse
+from scene import pass_time
+
+MIB = 1 << 20
+
+
+# --- no descriptors ---
+
+def out_of_descriptors(scene):
+    """More clients than there are descriptors for: they wait, and nobody else does."""
+    limit, waiting, seconds = 128, 200, 10 * scene.times
+    daemon = scene.start(listener("echo"), open_files=(limit, limit))
+    with scene.honest():
+        clients = [scene.connect("echo") for _ in range(limit + waiting)]
+        for client in clients:
+            client.send(b"x")
+        daemon.wait("accept-paused")
+        pass_time(0.5)
+        scene.figure("cpu", scene.measure_cpu(seconds), 5, "%")
+        said = [event for event in daemon.events if event.name != "client-closed"]
+        scene.figure("log-lines", len(said) - said.index(daemon.find("ready")[0]) - 1, 2)
+
+        inside = [client for client in clients if answered(client)]
+        outside = [client for client in clients if client not in inside]
+        for client in inside[:20]:
+            client.close()
+        began = time.monotonic()
+        select.select([client.socket for client in outside], [], [], 10)
+        scene.figure("accepts-again-after", 1000 * (time.monotonic() - began), 200, "ms")
+        for client in inside[20:]:
+            client.close()
+        for client in outside:
+            client.receive(1)
+            client.close()
+
+
+def answered(client):
+    return bool(select.select([client.socket], [], [], 0)[0])
+
+
+# --- who comes and goes ---
+
+STAGES = 6
+
+
+def leave_at(stage, client, reset):
+    """Goes at one of the points at which a client may."""
+    with contextlib.suppress(OSError, AssertionError):    # it may be refused, or told to go
+        if stage == 1:
+            client.send(b"half a line")
+        elif stage == 2:
+            client.send(b"a line\r\n")
+        elif stage == 3:
+            client.send(b"a line\r\n")
+            client.receive(8)
+        elif stage == 4:
+            client.send(b"a line\r\n")
+            client.half_close()
+        elif stage == 5:
+            client.send(b"lines\r\n" * 2000)
+    if reset:
+        client.reset()
+    else:
+        client.close()
+
+
+def come_and_go(endpoints, count, sources):
+    """Every third one breaks the connection."""
+    addresses = itertools.cycle(sources)
+    for number in range(count):
+        client = Client(endpoints[number % len(endpoints)], source=next(addresses))
+        leave_at(number // 6 % STAGES, client, number % 3 == 0)
+
+
+def at_once(jobs):
+    """Runs the functions in a process each, and waits for all."""
+    processes = [multiprocessing.Process(target=function, args=arguments)
+                 for function, *arguments in jobs]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        if process.exitcode != 0:
+            raise AssertionError("an attacker has failed")
+
+
+def connections(scene):
+    """Three hundred thousand, a third of which are reset: at each stage of a conversation."""
+    attackers, count = 2, 300_000 * scene.times
+    daemon = scene.start(server(log_level="notice") + listener("echo")
+                         + listener("knock-knock", telnet="yes"))
+    endpoints = [daemon.endpoint("echo"), daemon.endpoint("knock-knock")]
+
+    def storm(total):
+        # An address has 28,000 ports, each of which rests for a while after use.
+        at_once([(come_and_go, endpoints, total // attackers,
+                  [f"127.0.{1 + attacker}.{1 + host}" for host in range(50)])
+                 for attacker in range(attackers)])
+
+    storm(20_000)       # the memory that so many at once take is there now
+    scene.wait_for_fds()
+    before = scene.private_memory()
+    with scene.honest(visits=True):
+        storm(count)
+    scene.wait_for_fds()
+    scene.figure("memory-growth", (scene.private_memory() - before) / MIB, 1, "MiB")
+
+
+# --- one address against the rest ---
+
+def flood(endpoint, seconds, source):
+    """Connects as fast as it can."""
+    family, address = parse(endpoint)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        for _ in range(100):
+            client = socket.socket(family, socket.SOCK_STREAM)
+            client.bind((source, 0))
+            client.connect(address)
+            client.close()
+
+
+PACE = 0.005
+
+
+def talk_at_pace(endpoint, count, seconds, results):
+    """Clients with a line each five milliseconds. Sends how many were answered in that time."""
+    clients = [Client(endpoint) for _ in range(count)]
+    line, answered_lines = b"a line of the others\n", 0
+    due = time.monotonic()
+    until = due + seconds
+    while due < until:
+        for client in clients:
+            client.send(line)
+        for client in clients:
+            client.receive(len(line))
+        now = time.monotonic()
+        answered_lines += count * (now < until)
+        due = max(due + PACE, now)      # what was missed is not made up for
+        pass_time(due - now)
+    results.send(answered_lines / seconds)
+
+
+def flood_from_one_address(scene):
+    """It connects as fast as it can; the others, who talk and who come, should not notice."""
+    seconds, rate, others, attackers = 5 * scene.times, 100, 64, 2
+    daemon = scene.start(
+        server(log_level="notice")
+        + listener("echo", max_clients_per_address=100, connect_rate=f"{rate}/s"))
+    endpoint = daemon.endpoint("echo")
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    talk = (talk_at_pace, endpoint, others, seconds, theirs)
+
+    at_once([talk])
+    calm = ours.recv()
+    with scene.honest():
+        at_once([talk] + [(flood, endpoint, seconds, "127.0.0.2")] * attackers)
+    scene.figure("throughput-lost-by-others", 100 * (1 - ours.recv() / calm), 5, "%")
+
+
+ATTACKS = [out_of_descriptors, connections, flood_from_one_address]

@@ -1,0 +1,118 @@
+"""What every attack has: a daemon of its own, an honest client beside it, and figures."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import select
+import subprocess
+import sys
+import time
+
+from banterd import PATIENCE, Daemon, eventually, private_memory
+from case import server
+from client import Client
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+HONEST_P99 = 10     # milliseconds
+
+
+def prefer(priority):
+    """Puts this process before the attackers, as root may: they come from elsewhere, and what they
+    take of this machine's time is not the daemon's loss."""
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+
+
+def pass_time(seconds):
+    """For what takes its time by its nature, such as a limit of time."""
+    select.select([], [], [], seconds)
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """What was measured; it may be the limit, and no more."""
+
+    name: str
+    value: float
+    limit: float
+    unit: str = ""
+
+
+class Scene:
+    """Where an attack takes place. Its figures are what the attack's success would show in."""
+
+    def __init__(self, name, times):
+        self.name = name
+        self.times = times      # how much longer than usual it lasts
+        self.figures = []
+        self.daemon = None
+        self.clients = []
+
+    def figure(self, name, value, limit, unit=""):
+        self.figures.append(Figure(f"{self.name}/{name}", value, limit, unit))
+
+    def start(self, config, **options):
+        if "[server]" not in config:
+            config = server() + config
+        self.daemon = Daemon(config, before_exec=lambda: prefer(1), **options).start()
+        return self.daemon
+
+    def connect(self, listener, **options):
+        client = Client(self.daemon.endpoint(listener), **options)
+        self.clients.append(client)
+        return client
+
+    @contextlib.contextmanager
+    def honest(self, listener="echo", *, endpoint=None, visits=False, in_time=True):
+        """While this lasts, an honest client talks to an echo; all that it says must come back."""
+        process = subprocess.Popen(
+            [sys.executable, "-IS", HERE / "honest.py", HERE.parent / "e2e",
+             endpoint or self.daemon.endpoint(listener), str(int(visits))],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            preexec_fn=lambda: prefer(2))
+        try:
+            if process.stdout.readline() != "ready\n":
+                raise AssertionError("the honest client is not let in")
+            yield
+            found = json.loads(process.communicate(timeout=PATIENCE)[0])
+        finally:
+            process.kill()
+            process.communicate()
+        self.figure("honest/lines-lost", found["lost"], 0)
+        if in_time:
+            self.figure("honest/p99", found["p99"], HONEST_P99, "ms")
+        if visits:
+            self.figure("honest/visit-p99", found["visit-p99"], HONEST_P99, "ms")
+
+    def private_memory(self):
+        return private_memory(self.daemon.pid)
+
+    def cpu_seconds(self):
+        """Processor time of all threads, to the nanosecond."""
+        return sum(int((task / "schedstat").read_text(encoding="ascii").split()[0])
+                   for task in pathlib.Path(f"/proc/{self.daemon.pid}/task").iterdir()) / 1e9
+
+    def measure_cpu(self, seconds):
+        """Percent of a processor that the daemon takes meanwhile."""
+        began, used = time.monotonic(), self.cpu_seconds()
+        pass_time(seconds)
+        return 100 * (self.cpu_seconds() - used) / (time.monotonic() - began)
+
+    def end(self):
+        """After an attack the daemon is in order: its descriptors are back, and TERM ends it."""
+        for client in self.clients:
+            client.close()
+        self.wait_for_fds()
+        self.daemon.stop()
+
+    def wait_for_fds(self):
+        """All that clients had opened in the daemon is closed again."""
+        before = self.daemon.fds_when_ready
+        eventually(lambda: self.daemon.open_fds() <= before, f"back to {before} open files")
+
+    def discard(self):
+        if self.daemon:
+            self.daemon.discard()
