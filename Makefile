@@ -196,6 +196,9 @@ check-tsan: | build-tools ## run the unit and daemon tests under ThreadSanitizer
 	@$(MAKE) --no-print-directory SAN=thread check-unit
 	@$(MAKE) --no-print-directory SAN=thread check-e2e
 
+check-hostile: all | check-tools ## attack the daemon, and hold it to limits (TIMES=10 ONLY=flood)
+	BANTERD=$(OUT)/banterd tests/hostile/run $(if $(TIMES),--times $(TIMES)) $(ONLY)
+
 check-compilers: | lint-tools ## build with gcc and with clang, each warning an error
 	$(MAKE) OUT=build/gcc CC=gcc WERROR=1 all build/gcc/unit-tests
 	$(MAKE) OUT=build/clang CC=clang WERROR=1 all build/clang/unit-tests
@@ -315,5 +318,5 @@ help: ## name the targets
 .DELETE_ON_ERROR:
 .PHONY: all run clean deps check-deps bench-deps build-tools check-tools service-tools lint-tools \
         bench-tools check check-unit check-e2e check-cost check-install check-docs check-exports \
-        check-systemd check-asan check-tsan check-compilers bench bench-programs lint format \
-        list-sources install uninstall help always
+        check-systemd check-asan check-tsan check-hostile check-compilers bench bench-programs lint \
+        format list-sources install uninstall help always

@@ -4,12 +4,11 @@ import contextlib
 import itertools
 import multiprocessing
 import select
-import socket
 import time
 
 from banterd import eventually
 from case import listener, server
-from client import Client, parse
+from client import Client
 from scene import pass_time
 
 MIB = 1 << 20
@@ -119,16 +118,27 @@ def connections(scene):
 
 # --- one address against the rest ---
 
-def flood(endpoint, seconds, source):
-    """Connects as fast as it can."""
-    family, address = parse(endpoint)
+def is_let_in(client):
+    """Whether an echo talks to it."""
+    try:
+        client.send(b"x")
+        return client.socket.recv(1) == b"x"
+    except ConnectionError:
+        return False
+
+
+def flood(endpoint, seconds, source, results):
+    """Connects as fast as it can. With `results`, asks each time, and sends how often it was let in,
+    of how many times."""
     until = time.monotonic() + seconds
+    tries = let_in = 0
     while time.monotonic() < until:
-        for _ in range(100):
-            client = socket.socket(family, socket.SOCK_STREAM)
-            client.bind((source, 0))
-            client.connect(address)
-            client.close()
+        client = Client(endpoint, source=source)
+        tries += 1
+        let_in += results is not None and is_let_in(client)
+        client.reset()
+    if results:
+        results.send((let_in, tries))
 
 
 PACE = 0.005
@@ -154,19 +164,24 @@ def talk_at_pace(endpoint, count, seconds, results):
 
 def flood_from_one_address(scene):
     """It connects as fast as it can; the others, who talk and who come, should not notice."""
-    seconds, rate, others, attackers = 5 * scene.times, 100, 64, 2
+    seconds, rate, others = 5 * scene.times, 100, 64
     daemon = scene.start(
         server(log_level="notice")
         + listener("echo", max_clients_per_address=100, connect_rate=f"{rate}/s"))
     endpoint = daemon.endpoint("echo")
     ours, theirs = multiprocessing.Pipe(duplex=False)
+    counted, counts = multiprocessing.Pipe(duplex=False)
     talk = (talk_at_pace, endpoint, others, seconds, theirs)
 
     at_once([talk])
     calm = ours.recv()
     with scene.honest():
-        at_once([talk] + [(flood, endpoint, seconds, "127.0.0.2")] * attackers)
+        at_once([talk, *((flood, endpoint, seconds, "127.0.0.2", told) for told in (counts, None))])
     scene.figure("throughput-lost-by-others", 100 * (1 - ours.recv() / calm), 5, "%")
+    let_in, tries = counted.recv()
+    scene.figure("let-in", let_in, rate * (seconds + 1))
+    if tries < 3 * rate * (seconds + 1):
+        raise AssertionError(f"{tries} times in {seconds} s is no flood")
 
 
 ATTACKS = [out_of_descriptors, connections, flood_from_one_address]
