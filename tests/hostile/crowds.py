@@ -9,7 +9,7 @@ import time
 from banterd import eventually
 from case import listener, server
 from client import Client
-from scene import pass_time
+from scene import pass_time, prefer
 
 MIB = 1 << 20
 
@@ -146,6 +146,7 @@ PACE = 0.005
 
 def talk_at_pace(endpoint, count, seconds, results):
     """Clients with a line each five milliseconds. Sends how many were answered in that time."""
+    prefer(1)
     clients = [Client(endpoint) for _ in range(count)]
     line, answered_lines = b"a line of the others\n", 0
     due = time.monotonic()
