@@ -139,6 +139,16 @@ static bool go_on_with(struct words *words, struct words others)
     return true;
 }
 
+/* Moves past closing marks, and the blanks in front of each; a blank behind the last one stays. */
+static void skip_marks(struct words *words)
+{
+    struct words next = *words;
+    wint_t character;
+    while ((character = next_character(&next)) < 0x80 && is_closing((char)character))
+        if (!is_blank((char)character))
+            *words = next;
+}
+
 /*
  * Whether the line is `text` and `more`. A closing mark of the text may be said or left out: to
  * "Boo!" one says "Boo who?" as well as "Boo! who?".
@@ -148,8 +158,7 @@ static bool says(const char *line, size_t length, const char *text, const char *
     struct words words = trim(line, length);
     if (!go_on_with(&words, trim(text, strlen(text))))
         return false;
-    while (words.at < words.end && *words.at != ' ' && is_closing(*words.at))
-        words.at++;
+    skip_marks(&words);
     return go_on_with(&words, (struct words){more, more + strlen(more)}) &&
            next_character(&words) == WEOF;
 }

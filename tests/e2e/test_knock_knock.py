@@ -95,7 +95,9 @@ class KnockKnock(DaemonTest):
 
     def test_a_clue_with_a_closing_mark_may_be_asked_without_it(self):
         for clue, spellings in {"Boo!": ("Boo who?", "Boo! who?", "BOO WHO"),
-                                "Dr.": ("dr who", "Dr. who?", "DR. WHO!")}.items():
+                                "Dr.": ("dr who", "Dr. who?", "DR. WHO!"),
+                                "Toc !": ("toc who?", "Toc ! who?", "Toc! who?"),
+                                "'Boo'!": ("Boo who?", "'Boo'! who?", "'Boo' who?")}.items():
             daemon = self.start(knock_knock(), files={"jokes.txt": f"{clue}: Told.\n"})
             for spelling in spellings:
                 with self.subTest(spelling):
