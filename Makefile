@@ -27,15 +27,19 @@ SOURCES   := main $(SERVER:%=server/%) $(NET:%=net/%) $(OPS:%=ops/%) $(CONFIG:%=
 UNIT      := main splits test_line test_telnet test_address test_config test_quantity \
              test_suggest test_report test_utf8 test_arena test_admission test_rates \
              test_deadlines
+FUZZ      := lines config files quantities knock_knock client
 MANUALS   := banterd.8 banterd.ini.5 banter-protocol.3
 SERVICES  := banterd.service banterd@.service
 SOCKETS   := banterd-echo.socket banterd-knock-knock.socket
 
-# SAN=address (undefined comes with it), undefined or thread builds in a directory of its own.
+# SAN=address (undefined comes with it), undefined or thread builds in a directory of its own; so
+# does fuzz, with clang only, for `make fuzz`.
 OUT.address        := build/asan
 OUT.undefined      := build/ubsan
 OUT.thread         := build/tsan
+OUT.fuzz           := build/fuzz
 SANITIZE.address   := -fsanitize=address,undefined
+SANITIZE.fuzz      := -fsanitize=fuzzer-no-link,address,undefined
 SANITIZE.undefined := -fsanitize=undefined
 SANITIZE.thread    := -fsanitize=thread
 
@@ -78,6 +82,8 @@ say  = $(if $(V),,@printf '  %-3s %s\n' $(1))
 OBJECTS      := $(SOURCES:%=$(OUT)/obj/%.o)
 UNIT_OBJECTS := $(UNIT:%=$(OUT)/obj/unit/%.o)
 LOADABLE     := $(PROTOCOLS:%=$(OUT)/protocols/%.so)
+FUZZ_TARGETS := $(FUZZ:%=$(OUT)/fuzz-%)
+FUZZ_OBJECTS := $(patsubst tests/%.c,$(OUT)/obj/%.o,$(wildcard tests/fuzz/*.c))
 WITH_PATHS   := $(OUT)/obj/main.o $(OUT)/obj/config/options.o
 
 # ---- Build
@@ -94,6 +100,32 @@ $(OUT)/banterd: $(OBJECTS) src/banter/exports.list
 $(OUT)/unit-tests: $(filter-out $(OUT)/obj/main.o,$(OBJECTS)) $(UNIT_OBJECTS)
 	$(call say,LD $@)
 	$(Q)$(LINK) -o $@ $^ $(LIBRARIES) $(CHECK)
+
+# A target takes of the archive what it calls, and may have functions of its own in the place of
+# others. replay.c runs it where there is no libFuzzer to do so.
+$(FUZZ_TARGETS): $(OUT)/fuzz-%: $(OUT)/obj/fuzz/%.o $(OUT)/obj/fuzz/fuzz.o $(OUT)/banterd.a
+	$(call say,LD $@)
+	$(Q)$(LINK) $(FUZZ_LINK) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBRARIES)
+
+ifeq ($(SAN),fuzz)
+$(FUZZ_TARGETS): private FUZZ_LINK += -fsanitize=fuzzer
+else
+$(FUZZ_TARGETS): $(OUT)/obj/fuzz/replay.o
+endif
+$(OUT)/fuzz-lines: $(OUT)/obj/fuzz/model.o
+$(OUT)/fuzz-files: $(OUT)/obj/fuzz/host.o
+$(OUT)/fuzz-knock_knock: $(OUT)/obj/fuzz/host.o $(OUT)/obj/fuzz/model.o
+$(OUT)/fuzz-client: $(OUT)/obj/fuzz/system.o $(OUT)/obj/fuzz/model.o
+$(OUT)/fuzz-client: private FUZZ_LINK += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+
+$(OUT)/banterd.a: $(filter-out $(OUT)/obj/main.o,$(OBJECTS))
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(OUT)/obj/fuzz/%.o: tests/fuzz/%.c $(OUT)/flags | build-tools
+	$(call say,CC $<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $(LIBRARY_FLAGS) -DBANTER_BUILT_IN -fPIE -c -o $@ $<
 
 $(OUT)/obj/unit/%.o: tests/unit/%.c $(OUT)/flags | check-tools
 	$(call say,CC $<)
@@ -134,6 +166,9 @@ check-deps: | $(filter deps,$(MAKECMDGOALS)) ## install what the tests and lint 
 bench-deps: | $(filter deps check-deps,$(MAKECMDGOALS)) ## install what bench needs
 	.ci/deps install build check bench
 
+fuzz-deps: | $(filter deps check-deps bench-deps,$(MAKECMDGOALS)) ## install what fuzz needs
+	.ci/deps install build fuzz
+
 build-tools: | $(filter deps check-deps,$(MAKECMDGOALS))
 	@.ci/deps verify build
 
@@ -149,6 +184,9 @@ lint-tools: | $(filter deps check-deps,$(MAKECMDGOALS))
 bench-tools: | $(filter bench-deps,$(MAKECMDGOALS))
 	@.ci/deps verify build check bench
 
+fuzz-tools: | $(filter fuzz-deps,$(MAKECMDGOALS))
+	@.ci/deps verify build fuzz
+
 # ---- Test
 
 export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
@@ -157,6 +195,7 @@ export TSAN_OPTIONS  ?= halt_on_error=1:second_deadlock_stack=1
 
 check: all | check-tools ## run all tests
 	@$(MAKE) --no-print-directory check-unit
+	@$(MAKE) --no-print-directory check-corpus
 	@$(MAKE) --no-print-directory check-e2e
 	@$(MAKE) --no-print-directory check-cost
 	@$(MAKE) --no-print-directory check-install
@@ -166,6 +205,13 @@ check: all | check-tools ## run all tests
 
 check-unit: $(OUT)/unit-tests
 	$(OUT)/unit-tests
+
+# The inputs that fuzzing has found, without a fuzzer.
+check-corpus: $(FUZZ_TARGETS)
+	@for target in $(FUZZ); do \
+	    $(OUT)/fuzz-$$target tests/fuzz/corpus/$$target $$([ $$target != config ] || \
+	        echo conf tests/config) || exit; \
+	done
 
 check-e2e: all | check-tools
 	BANTERD=$(OUT)/banterd TEST_PATIENCE=$(if $(SAN),4,1) tests/e2e/run
@@ -188,8 +234,9 @@ check-systemd: | service-tools ## boot a systemd, install into it, and try the s
 	@$(MAKE) --no-print-directory OUT=build/systemd PREFIX=/usr all
 	tests/systemd/run
 
-check-asan: | build-tools ## run the unit and daemon tests under AddressSanitizer and UBSan
+check-asan: | build-tools ## run the unit, corpus and daemon tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory SAN=address check-unit
+	@$(MAKE) --no-print-directory SAN=address check-corpus
 	@$(MAKE) --no-print-directory SAN=address check-e2e
 
 check-tsan: | build-tools ## run the unit and daemon tests under ThreadSanitizer
@@ -202,6 +249,13 @@ check-hostile: all | check-tools ## attack the daemon, and hold it to limits (TI
 check-compilers: | lint-tools ## build with gcc and with clang, each warning an error
 	$(MAKE) OUT=build/gcc CC=gcc WERROR=1 all build/gcc/unit-tests
 	$(MAKE) OUT=build/clang CC=clang WERROR=1 all build/clang/unit-tests
+
+fuzz: | fuzz-tools ## fuzz for T seconds a target (T=60 ONLY=client); see fuzz-deps
+	@$(MAKE) --no-print-directory SAN=fuzz CC=clang fuzz-programs
+	@tests/fuzz/run $(if $(T),-t '$(T)') $(if $(ONLY),--only '$(ONLY)')
+
+fuzz-programs: $(FUZZ_TARGETS)
+	@:
 
 # ---- Measure. The load, the floor and banterd's peers are a short program each.
 
@@ -313,10 +367,11 @@ help: ## name the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 	@echo "  with V=1, WERROR=1, CC=clang, SAN=address|undefined|thread, PREFIX=, DESTDIR=, …"
 
--include $(OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(LOADABLE:.so=.d)
+-include $(OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(FUZZ_OBJECTS:.o=.d) $(LOADABLE:.so=.d)
 
 .DELETE_ON_ERROR:
-.PHONY: all run clean deps check-deps bench-deps build-tools check-tools service-tools lint-tools \
-        bench-tools check check-unit check-e2e check-cost check-install check-docs check-exports \
-        check-systemd check-asan check-tsan check-hostile check-compilers bench bench-programs lint \
-        format list-sources install uninstall help always
+.PHONY: all run clean deps check-deps bench-deps fuzz-deps build-tools check-tools service-tools \
+        lint-tools bench-tools fuzz-tools check check-unit check-corpus check-e2e check-cost \
+        check-install check-docs check-exports check-systemd check-asan check-tsan \
+        check-hostile check-compilers fuzz fuzz-programs bench bench-programs lint format list-sources install \
+        uninstall help always
