@@ -6,7 +6,8 @@
  * to end the client. No more output waits than max-output and the answer that went beyond it. After
  * the end nothing is left: no client, no count of one, no descriptor, no memory.
  *
- * Input: the protocol, then steps; each is a byte that chooses it, and what it needs.
+ * Input: the protocol, which allocation of the client's beginning fails (0: none), then steps; each
+ * is a byte that chooses it, and what it needs.
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -355,6 +356,7 @@ static void finish(struct talk *talk, bool abort)
     hang_up(talk);
     for (int i = 0; i < 4; i++)
         turn(talk);
+    expect(!talk->loop->clients || system_has_failed(), "who has hung up is still there");
     for (int i = 0; i < 4 && talk->loop->clients; i++)
         pass(talk, FOREVER);
     expect(!talk->loop->clients, "the client is still there");
@@ -466,6 +468,7 @@ static void converse(struct script *script)
 {
     static struct loop loop;
     uint8_t kind = script_byte(script);
+    uint8_t failing = script_byte(script) % 8;
     struct talk talk = {.kind = kind % KINDS, .loop = &loop};
     loop = (struct loop){.emptied = on_emptied};
     system_begin();
@@ -473,6 +476,8 @@ static void converse(struct script *script)
     loop.random = 1;
     talk.listener = listener_new(&loop, &server.config, &server.settings[talk.kind], server.tally);
     expect(talk.listener, "no memory for a listener");
+    if (failing > 0)
+        system_fail_allocation(failing - 1u);
     talk.fd = connect_client(talk.listener);
     while (script->left > 0)
         take_step(&talk, script);
