@@ -373,5 +373,5 @@ help: ## name the targets
 .PHONY: all run clean deps check-deps bench-deps fuzz-deps build-tools check-tools service-tools \
         lint-tools bench-tools fuzz-tools check check-unit check-corpus check-e2e check-cost \
         check-install check-docs check-exports check-systemd check-asan check-tsan \
-        check-hostile check-compilers fuzz fuzz-programs bench bench-programs lint format list-sources install \
-        uninstall help always
+        check-hostile check-compilers fuzz fuzz-programs bench bench-programs lint format \
+        list-sources install uninstall help always

@@ -1,5 +1,5 @@
 /*
- * fuzz/quantities.c - numbers, durations, sizes, truth and addresses as people write them.
+ * fuzz/quantities.c - numbers, durations, sizes, rates, truth and addresses as people write them.
  *
  * For every text: what is accepted is written in its plain form, which is no longer, reads back to
  * the same, and has the value that plain arithmetic gives; what is refused says why, and leaves the
@@ -87,6 +87,39 @@ static void check_value(const uint8_t *data, size_t size)
     expect(size_parse(written, &again) == 0 && again == value, "size %s", written);
 }
 
+static void check_rate(const char *text)
+{
+    const char *slash = strchr(text, '/');
+    const struct unit *unit = durations + 1; /* none is by the millisecond */
+    int64_t count = UNTOUCHED, period = UNTOUCHED, expected = UNTOUCHED, again, period_again;
+    char digits[64], written[QUANTITY_TEXT];
+    int result = rate_parse(text, &count, &period), plain = -EINVAL;
+    while (slash && unit->name && strcmp(unit->name, slash + 1) != 0)
+        unit++;
+    if (strcmp(text, "0") == 0) {
+        plain = 0;
+        expected = 0;
+    } else if (slash && unit->name && slash - text < (ptrdiff_t)sizeof(digits)) {
+        snprintf(digits, sizeof(digits), "%.*s", (int)(slash - text), text);
+        plain = plain_value(digits, no_units, &expected);
+        if (expected == 0)
+            plain = -EINVAL;
+    } else if (slash && slash - text >= (ptrdiff_t)sizeof(digits)) {
+        return;
+    }
+    expect(result == plain, "'%s': %d, not %d", text, result, plain);
+    if (result != 0) {
+        expect(count == UNTOUCHED && period == UNTOUCHED, "'%s' is refused, and set", text);
+        return;
+    }
+    expect(count == expected, "'%s': %lld", text, (long long)count);
+    expect(period == (count == 0 ? 0 : unit->factor), "'%s': in %lld", text, (long long)period);
+    rate_format(count, period, written);
+    expect(rate_parse(written, &again, &period_again) == 0 && again == count &&
+               period_again == period && strcmp(written, text) == 0,
+           "'%s' is written '%s'", text, written);
+}
+
 static void check_truth(const char *text)
 {
     bool yes = !strcasecmp(text, "yes") || !strcasecmp(text, "true") || !strcasecmp(text, "on");
@@ -162,7 +195,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t length;
     const char *bytes = script_bytes(&script, SIZE_MAX, &length);
     char *text = fuzz_copy(bytes, length);
-    switch (kind % 7) {
+    switch (kind % 8) {
     case 0:
         check_quantity(text, number_parse, number_format, no_units);
         break;
@@ -183,6 +216,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 6:
         check_kernel_address((const uint8_t *)text, length);
+        break;
+    case 7:
+        check_rate(text);
         break;
     }
     free(text);
