@@ -128,13 +128,15 @@ int rate_parse(const char *text, int64_t *count, int64_t *period)
     if (error == -EINVAL || *rest != '/')
         return -EINVAL;
     unit = unit_find(duration_units, rest + 1);
-    if (!unit || unit->factor == 1 || number == 0)
+    if (!unit || unit->factor == 1)
         return -EINVAL;
-    if (error == 0) {
-        *count = number;
-        *period = unit->factor;
-    }
-    return error;
+    if (error != 0)
+        return error;
+    if (number == 0)
+        return -EINVAL;
+    *count = number;
+    *period = unit->factor;
+    return 0;
 }
 
 int boolean_parse(const char *text, bool *value)
