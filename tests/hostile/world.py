@@ -44,6 +44,7 @@ def stopped(scene):
     """STOP for a while that is longer than the limits, then CONT: who spoke meanwhile is heard."""
     seconds, count = 15 * scene.times, 200
     daemon = scene.start(listener("echo", idle_timeout="10s")
+                         + listener("quick", "echo", idle_timeout="1s")
                          + listener("knock-knock", idle_timeout="0", line_timeout="10s"))
     talkers = [scene.connect("echo") for _ in range(count)]
     writers = [scene.connect("knock-knock") for _ in range(count)]
@@ -54,17 +55,22 @@ def stopped(scene):
         for client in talkers:
             client.send(b"x")
             client.receive(1)
+        # Their time is up first, and is not to be the end of the others.
+        silent = [scene.connect("quick") for _ in range(16)]
         daemon.signal(signal.SIGSTOP)
         eventually(daemon.stopped, "it has stopped")
+        pass_time(2)
         for client in talkers:
             client.send(b"y")
         for client in writers:
             client.send(b"line\r\n")
-        pass_time(seconds)
+        pass_time(seconds - 2)
         daemon.signal(signal.SIGCONT)
         lost = sum(not hears(client, b"y") for client in talkers)
         lost += sum(not hears(client, b"line timeout", wanted=False) for client in writers)
+        spared = sum(client.receive_all() != b"" for client in silent)
     scene.figure("clients-lost", lost, 0)
+    scene.figure("silent-clients-spared", spared, 0)
 
 
 def hears(client, text, wanted=True):
