@@ -110,10 +110,16 @@ static void fail(struct stream *stream, int error, size_t length)
     stream->lost += length;
 }
 
+/*
+ * A bufferevent notices new output by itself, unless there was no memory for that when it was made,
+ * or is none now to wait for the socket; and tells nobody. Enabling it once more does.
+ */
 static void queue(struct stream *stream, const char *bytes, size_t length)
 {
     if (!attach(stream) || bufferevent_write(stream->bev, bytes, length) < 0)
         fail(stream, -ENOMEM, length);
+    else if (bufferevent_enable(stream->bev, EV_WRITE) < 0)
+        fail(stream, -ENOMEM, 0);
 }
 
 /* One try; 0 where the kernel takes nothing now, or -errno. */
