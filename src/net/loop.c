@@ -62,7 +62,7 @@ int loop_init(struct loop *loop, struct admission *admission, deadline_fn on_dea
     if (!loop->deadlines)
         return -errno;
     if (getrandom(&loop->random, sizeof(loop->random), 0) != (ssize_t)sizeof(loop->random))
-        return -EIO;
+        return -errno; /* so few bytes come whole, or not at all */
     return 0;
 }
 
