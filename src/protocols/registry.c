@@ -209,6 +209,21 @@ static bool is_readable(const char *path, char *why, size_t why_size)
 }
 
 /*
+ * Whether the loader was out of memory, or of descriptors. What it has left in errno need not be
+ * the reason, and of a file that it has no memory for it may say that it is not there; but it is.
+ */
+static bool was_short(const char *path, const char *words)
+{
+    size_t length = strlen(path);
+    if (strstr(words, strerror(ENOMEM)))
+        return true;
+    if (strncmp(words, path, length) != 0)
+        return false;
+    words += length;
+    return strstr(words, ": cannot open ") == words || strstr(words, ": cannot create ") == words;
+}
+
+/*
  * Objects are never unloaded: a client may be in the middle of one, and a later look at a refused
  * one costs nothing.
  */
@@ -217,11 +232,17 @@ static const struct banter_protocol *load(const char *path, char *why, size_t wh
     if (!is_readable(path, why, why_size))
         return NULL;
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!handle)
-        snprintf(why, why_size, "%s", dlerror());
-    errno = 0; /* what the loader has left there need not be the reason */
-    if (!handle)
+    if (!handle) {
+        const char *words = dlerror();
+        bool is_short = was_short(path, words);
+        if (is_short)
+            snprintf(why, why_size, "%s cannot be loaded: no memory", path);
+        else
+            snprintf(why, why_size, "%s", words);
+        errno = is_short ? ENOMEM : 0;
         return NULL;
+    }
+    errno = 0;
     const struct banter_protocol *protocol = find_loaded(handle);
     if (protocol)
         return protocol;
