@@ -119,9 +119,10 @@ const char *report_message(const struct report *report, size_t index)
 {
     if (index < report->count)
         return report->problems[index].message;
-    return index == report->count && report->truncated
-               ? "there are more problems than there is room to name"
-               : NULL;
+    if (index > report->count || !report->truncated)
+        return NULL;
+    return report->count == MESSAGES_MAX ? "there are more problems than there is room to name"
+                                         : "banterd: there is no memory to say what is wrong";
 }
 
 void report_fini(struct report *report)
