@@ -17,7 +17,8 @@ SERVER    := server generation passed worker mailbox watchdog status files
 NET       := acceptor client input host limits record listener stream reason admission rates \
              deadlines endpoint loop
 OPS       := log notify thread clock
-CONFIG    := config setup section options hint file ini scan
+CONFIG    := config setup section options hint file ini \
+             confirm scan
 HOST      := catalog registry
 PROTOCOLS := echo discard chargen qotd daytime knock_knock
 TEXT      := line telnet address quantity suggest report utf8 arena

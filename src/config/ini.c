@@ -1,99 +1,15 @@
 /*
- * config/ini.c - INI files, read strictly: scanned, then loaded by iniparser.
- *
- * The two must agree on every value, so that an iniparser of another version with other ideas of
- * quotes is noticed, not believed. Main thread only: iniparser's error callback is global.
+ * config/ini.c - INI files, read strictly: scanned, then held against what iniparser reads.
  */
 #include "config/ini.h"
 
-#include <dictionary.h>
 #include <errno.h>
-#include <iniparser.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
+#include "config/confirm.h"
 #include "config/file.h"
 #include "config/scan.h"
 #include "text/arena.h"
-
-/* iniparser would print to stderr. */
-static int keep_silent(const char *format, ...)
-{
-    (void)format;
-    return 0;
-}
-
-static int write_all(int fd, const char *bytes, size_t length)
-{
-    while (length > 0) {
-        ssize_t count = write(fd, bytes, length);
-
-        if (count < 0 && errno != EINTR)
-            return -errno;
-        if (count > 0) {
-            bytes += count;
-            length -= (size_t)count;
-        }
-    }
-    return 0;
-}
-
-/* iniparser takes the name of a file only. */
-static dictionary *parse(const char *text, size_t length)
-{
-    int fd = memfd_create("banterd.ini", MFD_CLOEXEC);
-    dictionary *parsed = NULL;
-
-    if (fd < 0)
-        return NULL;
-    if (write_all(fd, text, length) == 0) {
-        char path[32];
-
-        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-        iniparser_set_error_callback(keep_silent);
-        parsed = iniparser_load(path);
-    }
-    close(fd);
-    return parsed;
-}
-
-/* Holds the value of a key against what iniparser makes of it. */
-static void confirm_key(const char *path, const dictionary *parsed,
-                        const struct ini_section *section, const struct ini_key *key,
-                        struct report *report)
-{
-    char name[2 * INI_LINE_MAX + 2];
-    const char *value;
-
-    /* Strings only: iniparser_getboolean() and its like crash on some names (CVE-2023-33461). */
-    snprintf(name, sizeof(name), "%s:%s", section->name, key->name);
-    value = iniparser_getstring(parsed, name, NULL);
-    if (value && strcmp(value, key->value) == 0)
-        return;
-    report_add(report, path, key->line, "iniparser reads '%s' as '%s', not as '%s'", key->name,
-               value ? value : "", key->value);
-}
-
-static void confirm(const char *path, const char *text, size_t length, const struct ini *ini,
-                    struct report *report)
-{
-    dictionary *parsed = parse(text, length);
-
-    if (!parsed) {
-        report_add(report, path, 0,
-                   "iniparser cannot read it; it needs memory, a descriptor, and /proc");
-        report_cause(report, ENOMEM);
-        return;
-    }
-    if ((size_t)parsed->n != ini->entries)
-        report_add(report, path, 0, "iniparser finds %zu sections and keys, where there are %zu",
-                   (size_t)parsed->n, ini->entries);
-    for (const struct ini_section *section = ini->sections; section; section = section->next)
-        for (const struct ini_key *key = section->keys; key; key = key->next)
-            confirm_key(path, parsed, section, key, report);
-    iniparser_freedict(parsed);
-}
 
 struct ini *ini_read(const char *path, struct arena *arena, struct report *report)
 {

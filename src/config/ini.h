@@ -1,8 +1,8 @@
 /*
  * config/ini.h - INI files, read strictly: sections and keys with the lines that they stand on.
  *
- * iniparser reads the values. It is forgiving and names no lines, so a scanner goes first, which
- * takes only what cannot be misread: a subset of the format, described in banterd.ini(5).
+ * iniparser reads the values too. It is forgiving and names no lines, so a scanner goes first,
+ * which takes only what cannot be misread: a subset of the format, described in banterd.ini(5).
  * Main thread only.
  */
 #ifndef BANTERD_CONFIG_INI_H
