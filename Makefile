@@ -17,8 +17,7 @@ SERVER    := server generation passed worker mailbox watchdog status files
 NET       := acceptor client input host limits record listener stream reason admission rates \
              deadlines endpoint loop
 OPS       := log notify thread clock
-CONFIG    := config setup section options hint file ini \
-             confirm scan
+CONFIG    := config setup section options hint file ini confirm scan
 HOST      := catalog registry
 PROTOCOLS := echo discard chargen qotd daytime knock_knock
 TEXT      := line telnet address quantity suggest report utf8 arena
@@ -247,6 +246,9 @@ check-tsan: | build-tools ## run the unit and daemon tests under ThreadSanitizer
 check-hostile: all | check-tools ## attack the daemon, and hold it to limits (TIMES=10 ONLY=flood)
 	BANTERD=$(OUT)/banterd tests/hostile/run $(if $(TIMES),--times $(TIMES)) $(ONLY)
 
+check-fault: all | check-tools ## let each call fail in turn that can, and look at what comes of it
+	BANTERD=$(OUT)/banterd tests/fault/run
+
 check-compilers: | lint-tools ## build with gcc and with clang, each warning an error
 	$(MAKE) OUT=build/gcc CC=gcc WERROR=1 all build/gcc/unit-tests
 	$(MAKE) OUT=build/clang CC=clang WERROR=1 all build/clang/unit-tests
@@ -374,5 +376,5 @@ help: ## name the targets
 .PHONY: all run clean deps check-deps bench-deps fuzz-deps build-tools check-tools service-tools \
         lint-tools bench-tools fuzz-tools check check-unit check-corpus check-e2e check-cost \
         check-install check-docs check-exports check-systemd check-asan check-tsan \
-        check-hostile check-compilers fuzz fuzz-programs bench bench-programs lint format \
-        list-sources install uninstall help always
+        check-hostile check-fault check-compilers fuzz fuzz-programs bench bench-programs lint \
+        format list-sources install uninstall help always
