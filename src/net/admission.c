@@ -1,6 +1,7 @@
 /* net/admission.c - see admission.h. */
 #include "net/admission.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -42,9 +43,12 @@ struct admission *admission_new(void)
     if (!admission)
         return NULL;
     uint64_t *seed = &admission->rates.seed;
-    if (getrandom(seed, sizeof(*seed), 0) != (ssize_t)sizeof(*seed) ||
-        pthread_mutex_init(&admission->mutex, NULL) != 0) {
+    int error = getrandom(seed, sizeof(*seed), 0) == (ssize_t)sizeof(*seed)
+                    ? pthread_mutex_init(&admission->mutex, NULL)
+                    : errno;
+    if (error) {
         free(admission);
+        errno = error;
         return NULL;
     }
     return admission;

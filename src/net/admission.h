@@ -25,7 +25,7 @@ union peer {
     struct sockaddr_in6 in6;
 };
 
-/* NULL when memory is out. */
+/* NULL with errno when memory is out, or there is no randomness. */
 struct admission *admission_new(void);
 
 /* All clients must have left; NULL is fine. */

@@ -409,7 +409,9 @@ static int init(struct server *server)
     if (!server->base)
         return -errno;
     server->lineage.admission = admission_new();
-    if (!server->lineage.admission || event_base_priority_init(server->base, PRIORITIES) < 0)
+    if (!server->lineage.admission)
+        return -errno;
+    if (event_base_priority_init(server->base, PRIORITIES) < 0)
         return -ENOMEM;
     server->timer = evtimer_new(server->base, on_timer, server);
     server->hangup = evtimer_new(server->base, on_hangup, server);
