@@ -58,6 +58,34 @@ class CommandLine(DaemonTest):
             self.assertRegex(text, rf"(?m)^{re.escape(name)} +qotd: .+\n    quotes = FILE\b")
         self.assertNotIn("notes", text)
 
+    def list_beside_the_built_in(self, protocol_path):
+        """What is said of the objects there; the built-in protocols are listed whatever they are."""
+        self.config.write_text(server(protocol_path=protocol_path) + listener("echo"))
+        result = banterd.run("-c", self.config, "--list-protocols")
+        self.assertEqual(result.returncode, 0)
+        self.assertEqual(re.findall(r"(?m)^(\S+)", result.stdout)[:len(PROTOCOLS)],
+                         list(PROTOCOLS))
+        return result.stdout, result.stderr
+
+    def test_an_object_that_cannot_be_listed_is_named_and_the_others_are_listed(self):
+        folder = self.directory / "protocols"
+        folder.mkdir()
+        shutil.copy(banterd.BINARY.parent / "protocols/qotd.so", folder)
+        (folder / "notes.so").write_text("This is no object, in spite of its name.\n")
+        listed, problems = self.list_beside_the_built_in(folder)
+        self.assertRegex(listed, r"(?m)^qotd\.so +qotd: ")
+        self.assertRegex(problems, rf"\A{folder}/notes\.so\b.*\n\Z")
+
+    def test_a_protocol_path_that_cannot_be_listed_is_named(self):
+        _, problems = self.list_beside_the_built_in(self.config)
+        self.assertEqual(problems, f"{self.config}: Not a directory\n")
+
+    def test_nothing_is_listed_by_a_bad_configuration(self):
+        self.config.write_text("rubbish\n")
+        result = banterd.run("-c", self.config, "--list-protocols")
+        self.assertEqual((result.returncode, result.stdout), (78, ""))
+        self.assertIn(f"{self.config}:1: ", result.stderr)
+
     def test_check_accepts_a_good_configuration_and_binds_nothing(self):
         self.assertEqual(self.run_ok("-c", self.config, "--check"), "")
 

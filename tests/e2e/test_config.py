@@ -40,13 +40,13 @@ class ConfigTest(unittest.TestCase):
     def write(self, content):
         self.path.write_bytes(content.encode() if isinstance(content, str) else content)
 
-    def assert_refused(self, expected, path=None, run=banterd.run):
+    def assert_refused(self, expected, path=None, run=banterd.run, status=78):
         """The messages are these, and no others."""
         path = path or self.path
         result = run("-c", path, "--check")
         messages = result.stderr.replace(str(path), "FILE").replace(str(path.parent), "DIR")
         self.assertEqual(messages, expected)
-        self.assertEqual((result.returncode, result.stdout), (78, ""))
+        self.assertEqual((result.returncode, result.stdout), (status, ""))
 
     def assert_taken(self, path=None):
         result = banterd.run("-c", path or self.path, "--check")
@@ -136,6 +136,14 @@ class Files(ConfigTest):
         return subprocess.run(
             [binary, *map(str, arguments)], capture_output=True, text=True, check=False, cwd="/",
             timeout=banterd.PATIENCE, user=NOBODY, group=NOBODY, extra_groups=[])
+
+    def test_a_file_that_is_longer_than_its_size_says(self):
+        self.assert_refused("FILE: Changed while it was read\n", pathlib.Path("/proc/version"),
+                            status=71)
+
+    def test_a_file_that_cannot_be_read(self):
+        self.assert_refused("FILE: Input/output error\n", pathlib.Path("/proc/self/mem"),
+                            status=71)
 
     def test_the_largest_file_and_one_byte_more(self):
         line = "# " + 97 * "x" + "\n"
@@ -310,6 +318,24 @@ pace = 0
 haste = 12/d
 """)
 
+    def test_what_an_option_takes_is_listed_with_its_default(self):
+        self.compile(OPTIONS.replace('0, 0, 0, 0, "a"', '0, 0, 0, 0, 0'))
+        self.write_options()
+        result = banterd.run("-c", self.path, "--list-protocols")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertTrue(result.stdout.endswith("""all: has options of all types
+    greeting = TEXT (hi; there): a
+    note = TEXT
+    loud = yes|no (on): a
+    tries = NUMBER (any): a
+    rounds = NUMBER: a
+    pause = DURATION (90s): a
+    room = SIZE (2048): a
+    mood = bad so-so good (so-so): a
+    words = FILE (words.txt): a
+    extra = FILE
+"""), result.stdout)
+
     def test_a_dump_is_read_the_same_from_elsewhere(self):
         self.compile()
         self.write_options()
@@ -396,6 +422,9 @@ DIR/words.txt:4: '' is not three letters
                 path = directory / "banterd.ini"
                 path.write_text(listener("k", "knock-knock", jokes="jokes.txt"), encoding="utf-8")
                 self.assert_refused(f"FILE:4: jokes = jokes.txt: DIR/jokes.txt: {why}\n", path)
+                path.write_text(section("server", {"protocol-path": "objects"})
+                                + listener("echo"), encoding="utf-8")
+                self.assert_refused(f"FILE:2: protocol-path = objects: {why}\n", path)
 
     def test_an_option_that_every_listener_has(self):
         self.compile(OPTIONS.replace('"loud"', '"telnet"'))

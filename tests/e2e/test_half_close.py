@@ -53,6 +53,14 @@ class HalfClose(DaemonTest):
             self.assertTrue(heard.endswith(b"\r\nBye.\r\n"), heard)
             self.assert_closed(daemon, client, "protocol-done")
 
+    def test_a_client_that_breaks_off_after_the_last_word_has_heard_it(self):
+        daemon = self.start(listener("daytime"))
+        client = self.connect(daemon, "daytime")
+        client.hear()
+        self.assertEqual(client.socket.recv(1), b"")
+        client.reset()
+        self.assert_closed(daemon, client, "protocol-done")
+
     def test_a_client_that_never_closes_does_not_hold_its_descriptor(self):
         daemon = self.start(listener("daytime"))
         clients = [self.connect(daemon, "daytime") for _ in range(20)]

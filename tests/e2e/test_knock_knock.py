@@ -108,6 +108,14 @@ class KnockKnock(DaemonTest):
                     client.say(spelling)
                     self.assertEqual(client.hear(), "Told." + ANOTHER)
 
+    def test_blanks_around_a_joke_are_not_told(self):
+        daemon = self.start(knock_knock(),
+                            files={"jokes.txt": " \tTank \t: \t You're\twelcome! \t\n"})
+        client = self.connect(daemon, "knock-knock")
+        client.send(b"Who's there?\nTank who?\nn\n")
+        self.assertEqual(client.receive_all().split(b"\r\n")[1:-2],
+                         [b"Tank", b"You're\twelcome!" + ANOTHER.encode()])
+
     def test_a_wrong_clue_is_corrected_and_the_same_joke_starts_over(self):
         clue = self.hear_clue()
         self.client.say("Banana who?")

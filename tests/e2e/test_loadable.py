@@ -191,6 +191,15 @@ class Refusals(DaemonTest):
                 self.assert_unusable(
                     "its name is missing, or not of lower-case letters, digits and '-'")
 
+    def test_a_summary_that_is_missing(self):
+        self.compile(rest=".summary = 0,")
+        self.assert_unusable("its summary is missing")
+
+    def test_a_symbol_that_is_a_number(self):
+        modules.compile_text('__asm__(".globl banter_protocol\\n.set banter_protocol, 4711");\n',
+                             self.object)
+        self.assert_unusable(self.NO_SIZE)
+
     def option(self, **members):
         self.options(members)
 
@@ -289,6 +298,28 @@ class Refusals(DaemonTest):
         event = daemon.reload(daemon.config.read_text() + listener("mine", self.object))
         self.assertEqual(event.name, "reload-failed")
         self.assert_echoes(self.connect(daemon, "echo"))
+
+
+class Speech(DaemonTest):
+    def test_a_long_line_made_by_a_format_is_said_in_full(self):
+        holder = tempfile.TemporaryDirectory(prefix="banterd-")
+        self.addCleanup(holder.cleanup)
+        path = pathlib.Path(holder.name) / "wordy.so"
+        modules.compile_text(r'''
+#include <banter/protocol.h>
+#include <stdlib.h>
+static void line(struct banter_client *client, void *session, const char *line, size_t length)
+{
+    (void)session;
+    (void)length;
+    banter_sayf(client, "%*d|", atoi(line), 7);
+}
+BANTER_PROTOCOL(wordy) = {BANTER_ABI, .name = "wordy", .summary = "is wordy", .line = line};
+''', path)
+        client = self.connect(self.start(listener("wordy", path)), "wordy")
+        for width in 1, 509, 510, 511, 512, 513, 100000:
+            client.say(str(width))
+            self.assertEqual(client.hear(), "7|".rjust(width + 1))
 
 
 class OutOfTreeExample(DaemonTest):

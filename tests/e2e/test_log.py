@@ -1,7 +1,11 @@
 """The log: its lines, its levels, a reader that does not read, and no log at all."""
 
 import os
+import pathlib
 import re
+import resource
+import signal
+import tempfile
 
 from banterd import Event, eventually
 from case import DaemonTest, listener, server
@@ -169,6 +173,38 @@ class StalledReader(UnreadLog):
         daemon.stop_reading_log()
         self.visit(endpoint, 100)
         daemon.stop()
+
+
+    def test_nothing_is_lost_where_somebody_made_it_non_blocking(self):
+        daemon, endpoint = self.start_unread(before_exec=lambda: os.set_blocking(2, False))
+        self.visit(endpoint, 1000)      # more than the pipe takes, less than is kept
+        daemon.read_log()
+        daemon.wait_all(1001, "client-closed")
+        daemon.stop()
+        self.assertEqual(daemon.find("log-dropped"), [])
+        for line in daemon.lines:
+            self.assertIsNotNone(Event.parse(line), line)
+
+
+class FullDisk(UnreadLog):
+    def test_a_line_that_was_torn_does_not_spoil_the_next(self):
+        with tempfile.NamedTemporaryFile() as file:
+            def log_to_file():
+                os.dup2(os.open(file.name, os.O_WRONLY | os.O_APPEND), 2)
+                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+
+            daemon, endpoint = self.start_unread(before_exec=log_to_file)
+            self.visit(endpoint, 20)
+            eventually(lambda: os.path.getsize(file.name) == 1000, "the disk is full")
+            self.visit(endpoint, 20)
+            resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+            self.visit(endpoint, 20)
+            daemon.stop()
+            log = pathlib.Path(file.name).read_text(encoding="utf-8")
+        torn = [line for line in log.splitlines() if not Event.parse(line)]
+        self.assertEqual(torn, [log[:1000].rpartition("\n")[2]])
+        self.assertRegex(log, r"(?m)^\S+ warning log-dropped count=[1-9]\d*$")
 
 
 class NoLog(UnreadLog):

@@ -148,9 +148,9 @@ class FailedStart(NotifyTest):
 class Values(NotifyTest):
     """A message has a line for each value, in UTF-8, and an end."""
 
-    def told_of(self, *names):
+    def told_of(self, *names, config="rubbish\n"):
         """What is told about a configuration of that path below the daemon's directory."""
-        daemon = self.prepare_told("rubbish\n")
+        daemon = self.prepare_told(config)
         place = os.open(daemon.directory, os.O_PATH)
         for name in names[:-1]:     # one by one: together they may be too long for mkdir(2)
             os.mkdir(name, dir_fd=place)
@@ -185,6 +185,10 @@ class Values(NotifyTest):
                 self.assertTrue(message.endswith("\n"), message)
                 self.assertEqual(message.count("\n"), 1)
                 self.assertLessEqual(len(message.encode()), 4000)
+
+    def test_how_many_more_there_are_is_told_behind_a_long_message(self):
+        message = self.told_of(*["x" * 120] * 20, "banterd.ini", config="rubbish\nrubbish\n")
+        self.assertRegex(message, r"\ASTATUS=cannot start: DIR/[x/]+ \(and 1 more\)\n\Z")
 
 
 class Trouble(NotifyTest):

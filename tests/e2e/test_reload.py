@@ -145,6 +145,16 @@ class Reload(DaemonTest):
         daemon.closed(client)
 
 
+    def test_the_number_of_workers_stays_and_it_is_said_so(self):
+        echo = listener("echo")
+        daemon = self.start(server(workers=2) + echo)
+        self.assertEqual(daemon.reload(server(workers=3) + echo).name, "reloaded")
+        event = daemon.wait("reload-ignored", option="workers", running=2)
+        self.assertEqual(event.level, "warning")
+        self.assertEqual(daemon.reload(server(workers=2) + echo).name, "reloaded")
+        self.assertEqual(len(daemon.find("reload-ignored")), 1)
+
+
 class BadReload(DaemonTest):
     def setUp(self):
         super().setUp()

@@ -118,9 +118,9 @@ class Stop(DaemonTest):
         self.assertEqual(daemon.wait_exit(), 0)
         self.assertEqual(len(daemon.find("client-closed", reason="drain")), 1000)
 
-    def start_dawdling(self, count):
+    def start_dawdling(self, count, drain_timeout="1h"):
         """A daemon that needs a tenth of a second to part with each of its clients."""
-        daemon = self.prepare(server(workers=1, drain_timeout="1h")
+        daemon = self.prepare(server(workers=1, drain_timeout=drain_timeout)
                               + listener("dawdle", "DIR/dawdle.so"))
         compile_module("dawdle", daemon.directory)
         self.daemons.append(daemon)
@@ -135,6 +135,12 @@ class Stop(DaemonTest):
         for _ in range(3):
             daemon.signal(signal.SIGTERM)
             eventually(lambda: not daemon.pending(signal.SIGTERM), "it is caught")
+
+    def test_at_drain_timeout_each_is_closed_though_it_takes_its_time(self):
+        daemon = self.start_dawdling(25, drain_timeout="300ms")
+        daemon.signal(signal.SIGTERM)
+        self.assertEqual(daemon.wait_exit(), 0)
+        self.assertEqual(len(daemon.find("client-closed", reason="drain")), 25)
 
     def test_three_signals_do_not_cut_short_what_takes_its_time(self):
         daemon = self.start_dawdling(25)
