@@ -135,6 +135,17 @@ static struct generation *next_generation(struct server *server, struct report *
     return next;
 }
 
+/* One a CPU that this process may run on, unless the configuration knows better. */
+static unsigned count_workers(const struct config *config)
+{
+    cpu_set_t cpus;
+    if (config->workers > 0)
+        return (unsigned)config->workers;
+    if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
+        return 1;
+    return (unsigned)CPU_COUNT(&cpus);
+}
+
 static void reload(struct server *server)
 {
     struct report report = {0};
@@ -146,7 +157,7 @@ static void reload(struct server *server)
                   log_number("generation", server->current->number));
         status_reload_failed(&server->status, &report);
     } else {
-        if (next->config->workers != server->current->config->workers)
+        if (count_workers(next->config) != server->worker_count)
             log_event(LOG_WARNING, "reload-ignored", log_text("option", "workers"),
                       log_number("running", server->worker_count));
         apply_log_level(server, next->config);
@@ -424,17 +435,6 @@ static int init(struct server *server)
     if (!error)
         watchdog_introduce(&server->watchdog, &server->watched, &server->mailbox);
     return error;
-}
-
-/* One a CPU that this process may run on, unless the configuration knows better. */
-static unsigned count_workers(const struct config *config)
-{
-    cpu_set_t cpus;
-    if (config->workers > 0)
-        return (unsigned)config->workers;
-    if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
-        return 1;
-    return (unsigned)CPU_COUNT(&cpus);
 }
 
 static int start_workers(struct server *server, unsigned count)
