@@ -26,7 +26,12 @@ LINE = re.compile(
     r"(?P<fields>( [a-z][a-z_-]*=(\"([^\"\\]|\\.)*\"|[^\s\"]*))*)"
 )
 FIELD = re.compile(r" ([a-z][a-z_-]*)=(?:\"((?:[^\"\\]|\\.)*)\"|([^\s\"]*))")
-SANITIZER = re.compile(r"Sanitizer|runtime error:")
+
+# What a sanitizer says, and the stack below whatever valgrind says.
+SANITIZER = re.compile(r"Sanitizer|runtime error:|^==\d+== +at 0x", re.MULTILINE)
+
+# The tests that are not for this binary or its wrapper, with the reason.
+LEFT_OUT = []
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +61,28 @@ class Event:
 def sanitized():
     """Whether figures of memory are those of a sanitizer rather than of the daemon."""
     return bool(WRAPPER) or re.search(rb"__(asan|tsan)_init", BINARY.read_bytes()) is not None
+
+
+def left_out_if(condition, why):
+    """Drops a test, or a class of tests."""
+    def decorate(test):
+        if not condition:
+            return test
+        LEFT_OUT.append(f"{test.__module__}.{test.__qualname__}: {why}")
+        return None
+    return decorate
+
+
+def wrapper(directory):
+    """The command to run banterd under, which may write into the directory that DIR stands for."""
+    return [word.replace("DIR", str(directory)) for word in WRAPPER]
+
+
+def complaints(directory, log):
+    """What a sanitizer says in the log, or the wrapper in its files."""
+    files = pathlib.Path(directory).glob("wrapper.*")
+    said = [log, *(file.read_text(encoding="utf-8") for file in files)]
+    return "\n".join(text for text in said if SANITIZER.search(text))
 
 
 def private_memory(pid):
@@ -98,11 +125,15 @@ os.execvp(sys.argv[2 + count], sys.argv[2 + count:])
 
 def run(*arguments, stdout=subprocess.PIPE, environment=None):
     """Runs banterd to its end; for what answers at once."""
-    return subprocess.run(
-        [*WRAPPER, str(BINARY), *map(str, arguments)],
-        stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, text=True,
-        timeout=PATIENCE, cwd="/", check=False, env={**os.environ, **(environment or {})},
-    )
+    with tempfile.TemporaryDirectory(prefix="banterd-") as directory:
+        result = subprocess.run(
+            [*wrapper(directory), str(BINARY), *map(str, arguments)],
+            stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, text=True,
+            timeout=PATIENCE, cwd="/", check=False, env={**os.environ, **(environment or {})},
+        )
+        if bad := complaints(directory, result.stderr):
+            raise AssertionError(f"a sanitizer complained\n{bad}")
+        return result
 
 
 class Daemon:
@@ -147,7 +178,8 @@ class Daemon:
         if journal:
             pipe = os.fstat(log)
             environment["JOURNAL_STREAM"] = f"{pipe.st_dev}:{pipe.st_ino}"
-        command = [*self.launcher, *WRAPPER, str(BINARY), "-c", str(self.config), *self.arguments]
+        command = [*self.launcher, *wrapper(self.directory), str(BINARY), "-c", str(self.config),
+                   *self.arguments]
         # Above all numbers that they may be moved to.
         fds = [fcntl.fcntl(passed, fcntl.F_DUPFD, 64) for passed in self.passed]
         if fds:
@@ -226,10 +258,13 @@ class Daemon:
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)
         status = self.wait_exit()
-        if SANITIZER.search(self.log()):
-            raise AssertionError("a sanitizer complained")
+        self.assert_no_complaints()
         if status != 0:
             raise AssertionError(f"exit status {status}")
+
+    def assert_no_complaints(self):
+        if bad := complaints(self.directory, self.log()):
+            raise AssertionError(f"a sanitizer complained\n{bad}")
 
     def discard(self):
         """Leaves nothing behind, whatever happened."""

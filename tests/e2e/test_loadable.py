@@ -322,6 +322,27 @@ BANTER_PROTOCOL(wordy) = {BANTER_ABI, .name = "wordy", .summary = "is wordy", .l
             self.assertEqual(client.hear(), "7|".rjust(width + 1))
 
 
+    def test_what_is_said_to_a_client_that_has_gone_is_dropped(self):
+        holder = tempfile.TemporaryDirectory(prefix="banterd-")
+        self.addCleanup(holder.cleanup)
+        path = pathlib.Path(holder.name) / "polite.so"
+        modules.compile_text(r'''
+#include <banter/protocol.h>
+static void end(struct banter_client *client, void *session, enum banter_reason reason)
+{
+    (void)session;
+    (void)reason;
+    banter_say(client, "goodbye");
+}
+BANTER_PROTOCOL(polite) = {BANTER_ABI, .name = "polite", .summary = "is polite", .close = end};
+''', path)
+        daemon = self.start(listener("polite", path))
+        for leave, reason, sent in (("half_close", "client-eof", "9"), ("reset", "client-reset", "0")):
+            client = self.connect(daemon, "polite")
+            getattr(client, leave)()
+            self.assertEqual(self.assert_closed(daemon, client, reason)["sent"], sent)
+
+
 class OutOfTreeExample(DaemonTest):
     """The example is built against an installed tree only, as a stranger would build it."""
 

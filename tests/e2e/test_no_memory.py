@@ -4,20 +4,22 @@ import pathlib
 import resource
 import signal
 import tempfile
-import unittest
 
-import banterd
 import modules
+from banterd import left_out_if, sanitized
 from case import DaemonTest, listener, server
 from manager import ManagedTest
 
 LIMIT = 256 << 20
+
+NEEDS_MALLOC = left_out_if(sanitized(), "a sanitizer has malloc(3) to itself")
 
 
 def limit_memory():
     resource.setrlimit(resource.RLIMIT_DATA, (LIMIT, LIMIT))
 
 
+@NEEDS_MALLOC
 class NoMemory(DaemonTest):
     def test_output_without_end_ends_its_client_only(self):
         directory = tempfile.TemporaryDirectory(prefix="banterd-")
@@ -35,6 +37,7 @@ class NoMemory(DaemonTest):
         self.assert_echoes(self.connect(daemon, "echo"))
 
 
+@NEEDS_MALLOC
 class Shortage(DaemonTest):
     """The workers get no memory for a while; the main thread does."""
 
@@ -93,6 +96,7 @@ class Shortage(DaemonTest):
         self.daemon.stop()
 
 
+@NEEDS_MALLOC
 class LoopFailure(ManagedTest):
     def test_a_worker_that_cannot_wait_for_events_ends_the_server(self):
         preloaded = modules.compile_module("shortage", self.directory)
@@ -106,8 +110,3 @@ class LoopFailure(ManagedTest):
         self.assertEqual((daemon.events[-1].name, daemon.events[-1].level), ("libevent", "error"))
         self.assertEqual(self.manager.rest()[-1],
                          "STATUS=the event loop cannot go on; the log says why\n")
-
-
-def load_tests(_loader, tests, _pattern):
-    """None where a sanitizer would end the process in the place of malloc(3)."""
-    return unittest.TestSuite() if banterd.sanitized() else tests

@@ -264,6 +264,11 @@ class Trouble(NotifyTest):
             event = daemon.wait("notify-failed")
             self.assertEqual((event.level, event["watchdog"]), ("warning", usec))
             daemon.stop()
+
+    def test_a_watchdog_time_for_a_process_that_is_none(self):
+        daemon = self.start_told(listener("echo"), environment={
+            "WATCHDOG_USEC": "1000000", "WATCHDOG_PID": "mine"})
+        self.assertEqual(daemon.wait("notify-failed").level, "warning")
             self.assertEqual(len(daemon.find("notify-failed")), 1)
 
 
