@@ -169,6 +169,9 @@ bench-deps: | $(filter deps check-deps,$(MAKECMDGOALS)) ## install what bench ne
 fuzz-deps: | $(filter deps check-deps bench-deps,$(MAKECMDGOALS)) ## install what fuzz needs
 	.ci/deps install build fuzz
 
+coverage-deps: | $(filter deps check-deps bench-deps fuzz-deps,$(MAKECMDGOALS)) ## install what coverage needs
+	.ci/deps install build check coverage
+
 build-tools: | $(filter deps check-deps,$(MAKECMDGOALS))
 	@.ci/deps verify build
 
@@ -186,6 +189,9 @@ bench-tools: | $(filter bench-deps,$(MAKECMDGOALS))
 
 fuzz-tools: | $(filter fuzz-deps,$(MAKECMDGOALS))
 	@.ci/deps verify build fuzz
+
+coverage-tools: | $(filter coverage-deps,$(MAKECMDGOALS))
+	@.ci/deps verify build check coverage
 
 # ---- Test
 
@@ -248,6 +254,17 @@ check-hostile: all | check-tools ## attack the daemon, and hold it to limits (TI
 
 check-fault: all | check-tools ## let each call fail in turn that can, and look at what comes of it
 	BANTERD=$(OUT)/banterd tests/fault/run
+
+check-valgrind: all $(OUT)/unit-tests ## run the unit and daemon tests under valgrind
+	BANTERD=$(OUT)/banterd tests/valgrind/run $(OUT)/unit-tests
+
+# Atomic counters, since workers count at the same time; and see tests/coverage/exit.h.
+COVERAGE := -O0 -g --coverage -fprofile-update=atomic -include tests/coverage/exit.h
+
+coverage: | coverage-tools ## measure what the tests reach in src/, and hold it to limits
+	@$(MAKE) --no-print-directory OUT=build/coverage CC=gcc CFLAGS='$(COVERAGE)' \
+	    all build/coverage/unit-tests
+	tests/coverage/run
 
 check-compilers: | lint-tools ## build with gcc and with clang, each warning an error
 	$(MAKE) OUT=build/gcc CC=gcc WERROR=1 all build/gcc/unit-tests
@@ -373,8 +390,9 @@ help: ## name the targets
 -include $(OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(FUZZ_OBJECTS:.o=.d) $(LOADABLE:.so=.d)
 
 .DELETE_ON_ERROR:
-.PHONY: all run clean deps check-deps bench-deps fuzz-deps build-tools check-tools service-tools \
-        lint-tools bench-tools fuzz-tools check check-unit check-corpus check-e2e check-cost \
-        check-install check-docs check-exports check-systemd check-asan check-tsan \
-        check-hostile check-fault check-compilers fuzz fuzz-programs bench bench-programs lint \
-        format list-sources install uninstall help always
+.PHONY: all run clean deps check-deps bench-deps fuzz-deps coverage-deps build-tools check-tools \
+        service-tools lint-tools bench-tools fuzz-tools coverage-tools check check-unit \
+        check-corpus check-e2e check-cost check-install check-docs check-exports check-systemd \
+        check-asan check-tsan check-valgrind check-hostile check-fault check-compilers coverage \
+        fuzz fuzz-programs bench bench-programs lint format list-sources install uninstall help \
+        always

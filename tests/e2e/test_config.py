@@ -432,15 +432,6 @@ DIR/words.txt:4: '' is not three letters
         self.assert_refused(
             "FILE:2: protocol = ./all.so: its option 'telnet' is one of every listener\n")
 
-    def test_an_object_at_a_path_that_is_too_long(self):
-        directory = self.directory.joinpath(*["x" * 100] * 32)
-        directory.mkdir(parents=True)
-        path = directory / "banterd.ini"
-        path.write_text(section("server", {"protocol-path": "/".join(["y" * 100] * 9)})
-                        + listener("all", "all.so"), encoding="utf-8")
-        self.assert_refused(
-            "FILE:4: protocol = all.so: the path of all.so is too long\n", path)
-
     def test_an_object_that_is_missing(self):
         for name, path in ("./all.so", "DIR/all.so"), ("all.so", "DIR/objects/all.so"):
             self.write(section("server", {"protocol-path": "objects"}) + listener("all", name))

@@ -371,15 +371,20 @@ Suite *line_suite(void)
 {
     Suite *suite = suite_create("line");
     TCase *splits = tcase_create("splits");
+    TCase *streams = tcase_create("streams");
     TCase *buffer = tcase_create("buffer");
     TCase *time = tcase_create("time");
 
     tcase_set_timeout(splits, 60);
     tcase_add_loop_test(splits, lines_do_not_depend_on_splits, 0,
                         (int)(sizeof(vectors) / sizeof(vectors[0])));
-    tcase_add_loop_test(splits, short_streams_agree_with_the_plain_rules, 0, 6);
     tcase_add_loop_test(splits, an_ending_is_found_however_far_away, 120, 136);
     suite_add_tcase(suite, splits);
+
+    tcase_set_timeout(streams, 60);
+    tcase_set_tags(streams, "exhaustive");
+    tcase_add_loop_test(streams, short_streams_agree_with_the_plain_rules, 0, 6);
+    suite_add_tcase(suite, streams);
 
     tcase_add_test(buffer, whole_lines_are_handed_over_in_place);
     tcase_add_test(buffer, buffer_is_used_again_and_then_freed);

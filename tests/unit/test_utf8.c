@@ -99,9 +99,13 @@ Suite *utf8_suite(void)
 {
     Suite *suite = suite_create("utf8");
     TCase *test = tcase_create("decode");
+    TCase *numbers = tcase_create("numbers");
 
-    tcase_set_timeout(test, 60);
-    tcase_add_test(test, every_number_in_every_form);
+    tcase_set_timeout(numbers, 60);
+    tcase_set_tags(numbers, "exhaustive");
+    tcase_add_test(numbers, every_number_in_every_form);
+    suite_add_tcase(suite, numbers);
+
     tcase_add_test(test, the_rest_of_the_text_is_not_looked_at);
     tcase_add_loop_test(test, what_is_none, 0, sizeof(broken) / sizeof(broken[0]));
     tcase_add_test(test, no_more_than_what_is_available_is_read);
