@@ -269,7 +269,7 @@ class Trouble(NotifyTest):
         daemon = self.start_told(listener("echo"), environment={
             "WATCHDOG_USEC": "1000000", "WATCHDOG_PID": "mine"})
         self.assertEqual(daemon.wait("notify-failed").level, "warning")
-            self.assertEqual(len(daemon.find("notify-failed")), 1)
+        self.assertEqual(len(daemon.find("notify-failed")), 1)
 
 
 class Later(NotifyTest):
