@@ -7,7 +7,7 @@ import resource
 import signal
 import tempfile
 
-from banterd import Event, eventually
+from banterd import Event, WRAPPER, eventually, left_out_if
 from case import DaemonTest, listener, server
 from client import Client
 
@@ -163,6 +163,7 @@ class StalledReader(UnreadLog):
         for line in daemon.lines:
             self.assertIsNotNone(Event.parse(line), line)
 
+    @left_out_if(WRAPPER, "the wrapper calls it a leak that the writer still waits")
     def test_the_daemon_ends_although_nobody_reads(self):
         daemon, endpoint = self.start_unread()
         self.visit(endpoint, self.VISITS)
@@ -224,6 +225,7 @@ class NoLog(UnreadLog):
         self.visit(endpoint, 100)
         daemon.stop()
 
+    @left_out_if(WRAPPER, "the wrapper has their numbers for itself")
     def test_a_daemon_without_standard_files_serves_as_usual(self):
         daemon, endpoint = self.start_unread(before_exec=lambda: os.closerange(0, 3))
         self.visit(endpoint, 10)

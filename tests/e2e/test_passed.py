@@ -83,6 +83,7 @@ class Taken(PassedTest):
         self.pass_in(ECHO, [passed], "echo")
         self.assertTrue(fcntl.fcntl(passed, fcntl.F_GETFL) & os.O_NONBLOCK)
 
+    @NEEDS_DESCRIPTORS
     def test_none_is_handed_on(self):
         daemon = self.pass_in(ECHO, [self.bound(), self.bound()], "echo:echo",
                               environment={"NOTIFY_SOCKET": "@nobody"})
@@ -157,6 +158,7 @@ class Refused(PassedTest):
         self.assertEqual(status, 71)
         self.assertIn(self.CANNOT + "Too many open files", log.splitlines())
 
+    @NEEDS_DESCRIPTORS
     def test_variables_that_make_no_sense(self):
         passed = [self.bound()]
         for environment, why in (
