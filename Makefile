@@ -263,7 +263,7 @@ COVERAGE := -O0 -g --coverage -fprofile-update=atomic -include tests/coverage/ex
 
 coverage: | coverage-tools ## measure what the tests reach in src/, and hold it to limits
 	@$(MAKE) --no-print-directory OUT=build/coverage CC=gcc CFLAGS='$(COVERAGE)' \
-	    all build/coverage/unit-tests
+	    all build/coverage/unit-tests fuzz-programs
 	tests/coverage/run
 
 check-compilers: | lint-tools ## build with gcc and with clang, each warning an error

@@ -334,6 +334,8 @@ haste = 12/d
     mood = bad so-so good (so-so): a
     words = FILE (words.txt): a
     extra = FILE
+    pace = RATE (7/m): a
+    haste = RATE
 """), result.stdout)
 
     def test_a_dump_is_read_the_same_from_elsewhere(self):

@@ -165,12 +165,12 @@ class Refusals(DaemonTest):
     def test_another_major_abi(self):
         self.compile(major="BANTER_ABI_MAJOR + 1")
         self.assert_unusable(
-            "it was built for version 2.1 of the protocol interface, this is 1.1")
+            "it was built for version 2.2 of the protocol interface, this is 1.2")
 
     def test_a_newer_minor_abi(self):
         self.compile(minor="BANTER_ABI_MINOR + 7")
         self.assert_unusable(
-            "it was built for version 1.8 of the protocol interface, this is 1.1")
+            "it was built for version 1.9 of the protocol interface, this is 1.2")
 
     def test_a_size_that_is_too_small(self):
         self.compile(size="8")

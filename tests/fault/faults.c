@@ -100,7 +100,8 @@ static struct {
     atomic_ulong blows;
 } * tally;
 
-static atomic_bool alive; /* main() runs, or has run */
+static atomic_bool alive; /* main() runs */
+static bool has_returned;
 static bool with_stacks;
 static pid_t main_process;
 
@@ -575,14 +576,21 @@ static int run_main(int argc, char **argv, char **environment)
     atomic_store(&alive, true);
     int status = real_main(argc, argv, environment);
     plan.kind = -1;
-    fflush(NULL);
+    atomic_store(&alive, false);
+    has_returned = true;
+    return status;
+}
+
+/* Behind what the program itself does at its end. */
+__attribute__((destructor)) static void report_all(void)
+{
+    if (!has_returned)
+        return;
     __libc_freeres();
     report_counts();
     report_memory();
     report_files();
     say("end\n");
-    syscall(SYS_exit_group, status);
-    __builtin_unreachable();
 }
 
 /* A process that gives up tidies nothing. */
