@@ -147,8 +147,6 @@ void watchdog_stop(struct watchdog *watchdog)
 
 void watchdog_watch(struct watchdog *watchdog, struct watched *watched)
 {
-    if (!watchdog->running)
-        return;
     watched->question = (struct letter){.deliver = on_question, .owner = watched};
     pthread_mutex_lock(&watchdog->mutex);
     watched->next = watchdog->watched;
@@ -158,8 +156,6 @@ void watchdog_watch(struct watchdog *watchdog, struct watched *watched)
 
 void watchdog_introduce(struct watchdog *watchdog, struct watched *watched, struct mailbox *mailbox)
 {
-    if (!watchdog->running)
-        return;
     pthread_mutex_lock(&watchdog->mutex);
     watched->mailbox = mailbox;
     atomic_store(&watched->answered, true);
@@ -168,8 +164,6 @@ void watchdog_introduce(struct watchdog *watchdog, struct watched *watched, stru
 
 void watchdog_dismiss(struct watchdog *watchdog, struct watched *watched)
 {
-    if (!watchdog->running)
-        return;
     pthread_mutex_lock(&watchdog->mutex);
     struct watched **link = &watchdog->watched;
     while (*link && *link != watched)

@@ -59,8 +59,9 @@ __attribute__((warn_unused_result)) int watchdog_start(struct watchdog *watchdog
 void watchdog_stop(struct watchdog *watchdog);
 
 /*
- * From now on this thread is under watch. The caller fills `thread`, `mailbox`, `duty` and `owner`.
- * One that has no mailbox yet answers by watchdog_introduce().
+ * From now on this thread is under watch; the watchdog runs, as for what follows. The caller fills
+ * `thread`, `mailbox`, `duty` and `owner`. One that has no mailbox yet answers by
+ * watchdog_introduce().
  */
 void watchdog_watch(struct watchdog *watchdog, struct watched *watched);
 

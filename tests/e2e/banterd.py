@@ -63,6 +63,11 @@ def sanitized():
     return bool(WRAPPER) or re.search(rb"__(asan|tsan)_init", BINARY.read_bytes()) is not None
 
 
+def counted():
+    """Whether the binary writes down what it has run."""
+    return b"__gcov_" in BINARY.read_bytes()
+
+
 def left_out_if(condition, why):
     """Drops a test, or a class of tests."""
     def decorate(test):
