@@ -46,7 +46,11 @@ bool rates_take(struct rates *rates, const struct tally *tally, const struct in6
     struct rate_bucket *bucket = find(set_of(rates, tally, address), tally, address);
     int64_t period = rate->period * NANOSECONDS;
     int64_t moment = now * NANOSECONDS;
-    int64_t full_at = (bucket->full_at > moment ? bucket->full_at : moment) + period / rate->count;
+    if (bucket->full_at < moment)
+        bucket->full_at = moment;
+    if (bucket->full_at > moment + period) /* by a slower rate, before a reload */
+        bucket->full_at = moment + period;
+    int64_t full_at = bucket->full_at + period / rate->count;
     if (full_at > moment + period)
         return false;
     bucket->full_at = full_at;

@@ -32,7 +32,7 @@ struct rates {
     struct rate_bucket buckets[RATE_SETS][RATE_WAYS];
 };
 
-/* Takes a token, at a time of clock_now(). False: there is none, and nothing was changed. */
+/* Takes a token, at a time of clock_now(). False: there is none. */
 __attribute__((warn_unused_result)) bool rates_take(struct rates *rates, const struct tally *tally,
                                                     const struct in6_addr *address,
                                                     const struct banter_rate *rate, int64_t now);

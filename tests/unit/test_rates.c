@@ -97,6 +97,19 @@ START_TEST(addresses_and_listeners_have_their_own)
 }
 END_TEST
 
+/* As by a reload; the bucket is as empty as it was, and fills by the new rate. */
+START_TEST(a_new_rate_counts_from_now_on)
+{
+    static const struct banter_rate one_a_day = {.count = 1, .period = 86400000};
+    struct in6_addr first = address(1);
+    ck_assert(rates_take(rates, one, &first, &one_a_day, NOW));
+    ck_assert(!rates_take(rates, one, &first, &one_a_day, NOW));
+    ck_assert_int_eq(burst(1, 10, NOW), 0);
+    ck_assert_int_eq(burst(1, 10, NOW + 334), 1);
+    ck_assert_int_eq(burst(1, 10, NOW + 2000), 3);
+}
+END_TEST
+
 START_TEST(fast_and_slow_rates_are_exact)
 {
     static const struct banter_rate all[] = {{1, 1000},   {1, 86400000},   {7, 60000},
@@ -152,6 +165,7 @@ Suite *rates_suite(void)
     tcase_add_test(tests, a_refusal_costs_nothing);
     tcase_add_test(tests, who_comes_at_the_rate_is_never_refused);
     tcase_add_test(tests, addresses_and_listeners_have_their_own);
+    tcase_add_test(tests, a_new_rate_counts_from_now_on);
     tcase_add_loop_test(tests, fast_and_slow_rates_are_exact, 0, 6);
     tcase_add_test(tests, many_addresses_are_limited_at_once);
     tcase_add_test(tests, a_flood_from_everywhere_refuses_nobody_who_comes_once);
