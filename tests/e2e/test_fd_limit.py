@@ -1,6 +1,5 @@
 """Too few file descriptors: a warning, a pause, and a recovery."""
 
-import pathlib
 import re
 import resource
 import select

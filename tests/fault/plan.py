@@ -5,7 +5,6 @@ import dataclasses
 import errno
 import os
 import pathlib
-import re
 
 # Nothing at all may come of these.
 HARMLESS = "harmless"

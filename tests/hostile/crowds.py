@@ -6,7 +6,6 @@ import multiprocessing
 import select
 import time
 
-from banterd import eventually
 from case import listener, server
 from client import Client
 from scene import pass_time, prefer
