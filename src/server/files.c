@@ -2,8 +2,10 @@
 #include "server/files.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "config/config.h"
 #include "ops/log.h"
@@ -40,4 +42,16 @@ void files_raise_limit(const struct config *config, const struct passed *passed,
     if (possible < wanted)
         log_event(LOG_WARNING, "file-limit", log_number("wanted", wanted),
                   log_number("got", possible));
+}
+
+void files_make_room(const struct config *config, const struct passed *passed, unsigned workers)
+{
+    rlim_t wanted = count_wanted(config, passed, workers);
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    rlim_t most = wanted < limit.rlim_cur ? wanted : limit.rlim_cur;
+    int highest = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, (int)most - 1);
+    if (highest >= 0)
+        close(highest);
 }

@@ -1,5 +1,5 @@
 /*
- * server/files.h - the limit of open files.
+ * server/files.h - the limit of open files, and room for them.
  */
 #ifndef BANTERD_SERVER_FILES_H
 #define BANTERD_SERVER_FILES_H
@@ -12,5 +12,12 @@ struct passed;
  * far as the hard limit goes; logs a warning where that is not enough.
  */
 void files_raise_limit(const struct config *config, const struct passed *passed, unsigned workers);
+
+/*
+ * Has the kernel make room for so many files. It does so by itself, doubling its table each time
+ * that it is full; but then the thread that opens one waits, and all its clients with it, until
+ * every processor has let go of the old table: for some 20 ms. Here it is the caller that waits.
+ */
+void files_make_room(const struct config *config, const struct passed *passed, unsigned workers);
 
 #endif

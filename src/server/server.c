@@ -175,6 +175,7 @@ static void announce(struct server *server)
     else
         log_event(LOG_NOTICE, "reloaded", log_number("generation", generation->number));
     status_ready(&server->status, generation);
+    files_make_room(generation->config, &server->lineage.passed, server->worker_count);
 }
 
 static void on_adopted(void *owner)
