@@ -5,6 +5,8 @@ import struct
 
 from banterd import PATIENCE
 
+IP_BIND_ADDRESS_NO_PORT = 24    # ip(7); Python has no name for it
+
 
 def parse(endpoint):
     """The family and address behind `ADDR:PORT`, `[ADDR]:PORT`, `*:PORT` or `unix:PATH`."""
@@ -32,6 +34,9 @@ class Client:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         try:
             if source:
+                # Its port rests for a while afterwards, and others may have it meanwhile.
+                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                self.socket.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
                 self.socket.bind((source, 0))
             self.socket.connect(address)
         except OSError:
