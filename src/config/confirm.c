@@ -19,8 +19,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* So much processor time ends a child that does not come to an end. */
+#define CHILD_SECONDS 5
 
 /* What the child has found, in memory that is the parent's too. */
 struct verdict {
@@ -96,7 +100,13 @@ static void judge(const char *text, size_t length, const struct ini *ini, struct
 {
     const dictionary *parsed;
 
+    const struct rlimit enough = {.rlim_cur = CHILD_SECONDS, .rlim_max = CHILD_SECONDS};
+
+    /* Clients are closed by the parent, and do not see it while somebody else has their socket. */
+    (void)close_range(STDERR_FILENO + 1, ~0u, 0);
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)prctl(PR_SET_DUMPABLE, 0); /* nobody wants a core file of a death that was foreseen */
+    (void)setrlimit(RLIMIT_CPU, &enough);
     parsed = parse(text, length);
     verdict->error = errno;
     if (parsed) {

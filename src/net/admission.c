@@ -43,9 +43,8 @@ struct admission *admission_new(void)
     if (!admission)
         return NULL;
     uint64_t *seed = &admission->rates.seed;
-    int error = getrandom(seed, sizeof(*seed), 0) == (ssize_t)sizeof(*seed)
-                    ? pthread_mutex_init(&admission->mutex, NULL)
-                    : errno;
+    ssize_t count = getrandom(seed, sizeof(*seed), 0); /* so few bytes come whole, or not at all */
+    int error = count < 0 ? errno : pthread_mutex_init(&admission->mutex, NULL);
     if (error) {
         free(admission);
         errno = error;
@@ -111,10 +110,8 @@ static bool address_of(const union peer *peer, struct in6_addr *address)
 static struct crowd **find_crowd(struct admission *admission, const struct tally *tally,
                                  const struct in6_addr *address)
 {
-    uint64_t words[2];
-    memcpy(words, address, sizeof(words));
-    uint64_t hash = (words[0] ^ words[1] ^ (uintptr_t)tally) * 0x9e3779b97f4a7c15u;
-    struct crowd **link = &admission->crowds[(hash >> 32) % BUCKETS];
+    uint64_t hash = rates_hash(admission->rates.seed, tally, address);
+    struct crowd **link = &admission->crowds[hash % BUCKETS];
     while (*link && ((*link)->tally != tally || memcmp(&(*link)->address, address, 16) != 0))
         link = &(*link)->next;
     return link;

@@ -1,8 +1,8 @@
 /*
  * net/admission.h - who may come in: one function, one verdict.
  *
- * Counts the clients of the whole server, of each listener and of each address. Shared by all
- * workers; asked once a connection, never on the way of the bytes.
+ * Counts the clients of the whole server, of each listener and of each address, and how often an
+ * address comes. Shared by all workers; asked once a connection, never on the way of the bytes.
  */
 #ifndef BANTERD_NET_ADMISSION_H
 #define BANTERD_NET_ADMISSION_H

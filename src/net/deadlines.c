@@ -14,9 +14,10 @@
  * slot and is then found to be early. */
 #define SLOTS 1024
 
-/* How long deadlines are seen to before the loop turns, in microseconds: many may be due at once.
- */
+/* Many may be due at once. How long they are seen to before the loop turns, in microseconds; or for
+ * a quarter of the time that the loop took for others, where that is more. */
 #define TURN_USEC 2000
+#define TURN_SHARE 4
 
 /* A wake-up that comes so much too late: the loop was held up, or the process was stopped. */
 #define LATE_MS 250
@@ -30,6 +31,7 @@ struct deadlines {
     int64_t armed_tick; /* what the timer is set for; DEADLINE_NEVER when it is not */
     int64_t armed_for;  /* the same in milliseconds; now, where that has passed */
     bool yielded;       /* the last wake-up was late, and has let others go first */
+    int64_t turn_ended; /* microseconds; when deadlines were last seen to */
 };
 
 static int64_t tick_after(int64_t milliseconds)
@@ -65,27 +67,37 @@ static void arm_next(struct deadlines *deadlines)
     deadlines->armed_tick = DEADLINE_NEVER;
 }
 
-/* Empties the present slot. False: the turn is over before that. */
+/* Empties the present slot. False: the turn was over before that. */
 static bool wake_slot(struct deadlines *deadlines, int64_t turn_end)
 {
     struct deadline **slot = &deadlines->slots[deadlines->tick % SLOTS];
     while (*slot) {
         struct deadline *deadline = *slot;
-        if (clock_precise() > turn_end)
-            return false;
         deadline_cancel(deadline);
         deadlines->wake(deadline);
+        if (*slot && clock_precise() > turn_end)
+            return false;
     }
     return true;
 }
 
+/* Every slot up to this tick. False: the turn was over before that. */
+static bool wake_slots(struct deadlines *deadlines, int64_t now_tick, int64_t turn_end)
+{
+    for (; wake_slot(deadlines, turn_end); deadlines->tick++)
+        if (deadlines->tick >= now_tick)
+            return true;
+    return false;
+}
+
 /*
- * Who has spoken while the loop did not turn is heard first, once: the timer goes to the end of
- * what epoll tells next.
+ * Who has spoken while the loop did not turn is heard first, once, and not in the middle of what is
+ * due: the timer goes to the end of what epoll tells next.
  */
 static bool yields(struct deadlines *deadlines)
 {
-    deadlines->yielded = !deadlines->yielded && clock_now() - deadlines->armed_for > LATE_MS;
+    deadlines->yielded = !deadlines->yielded && deadlines->armed_tick > deadlines->tick &&
+                         clock_now() - deadlines->armed_for > LATE_MS;
     return deadlines->yielded;
 }
 
@@ -93,7 +105,8 @@ static void on_due(evutil_socket_t fd, short what, void *argument)
 {
     struct deadlines *deadlines = argument;
     int64_t now_tick = clock_now() / DEADLINE_TICK;
-    int64_t turn_end = clock_precise() + TURN_USEC;
+    int64_t now = clock_precise();
+    int64_t share = (now - deadlines->turn_ended) / TURN_SHARE;
     uint64_t times;
     (void)what;
     if (read(fd, &times, sizeof(times)) < 0)
@@ -105,12 +118,11 @@ static void on_due(evutil_socket_t fd, short what, void *argument)
     /* After a long stop of the process one turn of the wheel visits everything. */
     if (now_tick - deadlines->tick >= SLOTS)
         deadlines->tick = now_tick - SLOTS + 1;
-    for (; wake_slot(deadlines, turn_end); deadlines->tick++)
-        if (deadlines->tick >= now_tick) {
-            arm_next(deadlines);
-            return;
-        }
-    arm(deadlines, deadlines->tick);
+    if (wake_slots(deadlines, now_tick, now + (share > TURN_USEC ? share : TURN_USEC)))
+        arm_next(deadlines);
+    else
+        arm(deadlines, deadlines->tick);
+    deadlines->turn_ended = clock_precise();
 }
 
 struct deadlines *deadlines_new(struct event_base *base, deadline_fn wake)

@@ -1,12 +1,12 @@
 /*
  * net/deadlines.h - wakes clients when their time is up: a timing wheel on one timer a worker.
  *
- * Setting, moving and cancelling a deadline is O(1). A deadline may ring before its time, never
- * more than a tick after it: whoever is woken looks at the clock, and sets the deadline anew if it
- * is too early. So a deadline that moves away with every byte costs nothing until it rings.
+ * Setting, moving and cancelling a deadline is O(1). A deadline may ring before its time, and
+ * rings within a tick after it: whoever is woken looks at the clock, and sets the deadline anew if
+ * it is too early. So a deadline that moves away with every byte costs nothing until it rings.
  *
- * Where many ring at once, or the loop was held up, they come later than that: nobody is kept
- * waiting by the deadlines of others, and who has spoken in time is heard before his deadline.
+ * Where many ring at once, or the loop was held up, some come later than that: nobody is kept
+ * waiting for long by the deadlines of others, and who has spoken meanwhile is read from first.
  */
 #ifndef BANTERD_NET_DEADLINES_H
 #define BANTERD_NET_DEADLINES_H
@@ -38,8 +38,8 @@ struct deadlines *deadlines_new(struct event_base *base, deadline_fn wake);
 void deadlines_free(struct deadlines *deadlines);
 
 /*
- * Rings no later than a tick after `when`. A deadline that is set for an earlier time stays where
- * it is, and DEADLINE_NEVER sets nothing.
+ * Rings within a tick after `when`, as said above. A deadline that is set for an earlier time stays
+ * where it is, and DEADLINE_NEVER sets nothing.
  */
 void deadline_set(struct deadlines *deadlines, struct deadline *deadline, int64_t when);
 

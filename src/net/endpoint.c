@@ -45,7 +45,8 @@ static int set_client_options(int fd)
         error = set(fd, IPPROTO_TCP, TCP_NODELAY);
     if (!error)
         error = set_to(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, KERNEL_UNSENT);
-    return error;
+    /* A passed socket may be of a kind that does not know it. */
+    return error == -ENOPROTOOPT || error == -EOPNOTSUPP ? 0 : error;
 }
 
 static int set_tcp_options(int fd, const struct address *address)

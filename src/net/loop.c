@@ -85,6 +85,10 @@ bool loop_serving(const struct loop *loop, const char **listener, const char **p
 void loop_divide(struct loop *loop)
 {
     int waiting = event_base_get_num_events(loop->base, EVENT_BASE_COUNT_ACTIVE);
+    bool same_turn = waiting < loop->waiting; /* they get fewer, and all should have the same */
+    loop->waiting = waiting;
+    if (same_turn)
+        return;
     size_t share = LOOP_SHARED / (size_t)(waiting + 1);
     loop->share = share < LOOP_PIECE ? LOOP_PIECE : share < LOOP_BUFFER ? share : LOOP_BUFFER;
 }

@@ -48,6 +48,7 @@ struct loop {
      */
     size_t out_length;
     size_t share; /* of one read, LOOP_PIECE to LOOP_BUFFER */
+    int waiting;  /* events of this turn that were left at the last look */
     char in[LOOP_BUFFER];
     char out[LOOP_BUFFER];
 };
@@ -86,7 +87,7 @@ static inline void loop_idle(struct loop *loop)
  */
 bool loop_serving(const struct loop *loop, const char **listener, const char **protocol);
 
-/* Takes a new look at how many are waiting; to be called where a read was as large as a piece. */
+/* Looks how many are waiting; to be called where a read was as large as a piece. */
 void loop_divide(struct loop *loop);
 
 /* A random number from 0 to bound - 1; not for secrets. */

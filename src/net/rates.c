@@ -12,17 +12,19 @@
 /* In a millisecond: fine enough for the time that a token takes at any rate. */
 #define NANOSECONDS 1000000
 
-static struct rate_bucket *set_of(struct rates *rates, const struct tally *tally,
-                                  const struct in6_addr *address)
+/* Each bit of the word, the last ones of an IPv4 address too, changes about half of the result. */
+static uint64_t mix(uint64_t word)
+{
+    word = (word ^ (word >> 30)) * 0xbf58476d1ce4e5b9u;
+    word = (word ^ (word >> 27)) * 0x94d049bb133111ebu;
+    return word ^ (word >> 31);
+}
+
+uint64_t rates_hash(uint64_t seed, const struct tally *tally, const struct in6_addr *address)
 {
     uint64_t words[2];
     memcpy(words, address, sizeof(words));
-    uint64_t hash = rates->seed ^ (uintptr_t)tally;
-    for (int i = 0; i < 2; i++) {
-        hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15u;
-        hash ^= hash >> 32;
-    }
-    return rates->buckets[hash % RATE_SETS];
+    return mix(mix(mix(seed ^ (uintptr_t)tally) ^ words[0]) ^ words[1]);
 }
 
 /* The bucket of that address, or the one to become it: the one that is full the soonest. */
@@ -43,7 +45,8 @@ static struct rate_bucket *find(struct rate_bucket *set, const struct tally *tal
 bool rates_take(struct rates *rates, const struct tally *tally, const struct in6_addr *address,
                 const struct banter_rate *rate, int64_t now)
 {
-    struct rate_bucket *bucket = find(set_of(rates, tally, address), tally, address);
+    struct rate_bucket *bucket =
+        find(rates->buckets[rates_hash(rates->seed, tally, address) % RATE_SETS], tally, address);
     int64_t period = rate->period * NANOSECONDS;
     int64_t moment = now * NANOSECONDS;
     if (bucket->full_at < moment)

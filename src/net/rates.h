@@ -2,8 +2,9 @@
  * net/rates.h - how often an address comes: a token bucket for each, in a table of fixed size.
  *
  * A bucket holds as many tokens as the rate has in its period, and fills again evenly over one. A
- * bucket that is full again needs no place in the table. Whoever floods from more addresses at
- * once than there are places is limited less, and nobody is limited more. The caller locks.
+ * bucket that is full again needs no place in the table, and nearly all of 8,000 that are not find
+ * one. Whoever floods from more addresses at once is limited less, and nobody is limited more. The
+ * caller locks.
  */
 #ifndef BANTERD_NET_RATES_H
 #define BANTERD_NET_RATES_H
@@ -31,6 +32,9 @@ struct rates {
     uint64_t seed; /* random, so that nobody can choose addresses that share a set */
     struct rate_bucket buckets[RATE_SETS][RATE_WAYS];
 };
+
+/* Of an address and a listener; whoever does not know the seed cannot choose what it gives. */
+uint64_t rates_hash(uint64_t seed, const struct tally *tally, const struct in6_addr *address);
 
 /* Takes a token, at a time of clock_now(). False: there is none. */
 __attribute__((warn_unused_result)) bool rates_take(struct rates *rates, const struct tally *tally,

@@ -215,7 +215,8 @@ static bool is_readable(const char *path, char *why, size_t why_size)
 static bool was_short(const char *path, const char *words)
 {
     size_t length = strlen(path);
-    if (strstr(words, strerror(ENOMEM)))
+    if (strstr(words, strerror(ENOMEM)) || strstr(words, strerror(EMFILE)) ||
+        strstr(words, strerror(ENFILE)))
         return true;
     if (strncmp(words, path, length) != 0)
         return false;
@@ -236,7 +237,7 @@ static const struct banter_protocol *load(const char *path, char *why, size_t wh
         const char *words = dlerror();
         bool is_short = was_short(path, words);
         if (is_short)
-            snprintf(why, why_size, "%s cannot be loaded: no memory", path);
+            snprintf(why, why_size, "%s cannot be loaded: no memory, or too many open files", path);
         else
             snprintf(why, why_size, "%s", words);
         errno = is_short ? ENOMEM : 0;

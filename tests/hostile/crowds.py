@@ -6,6 +6,7 @@ import multiprocessing
 import select
 import time
 
+from banterd import PATIENCE
 from case import listener, server
 from client import Client
 from scene import pass_time, prefer
@@ -38,7 +39,18 @@ def out_of_descriptors(scene):
         scene.figure("accepts-again-after", 1000 * (time.monotonic() - began), 200, "ms")
         for client in inside[20:]:
             client.close()
-        for client in outside:
+        come_in(outside)
+
+
+def come_in(clients):
+    """Each is let in at last, and makes room for the next one."""
+    waiting = {client.socket: client for client in clients}
+    while waiting:
+        ready = select.select(waiting, [], [], PATIENCE)[0]
+        if not ready:
+            raise AssertionError(f"{len(waiting)} clients are not let in")
+        for connection in ready:
+            client = waiting.pop(connection)
             client.receive(1)
             client.close()
 

@@ -135,6 +135,24 @@ START_TEST(many_addresses_are_limited_at_once)
 }
 END_TEST
 
+/* Neighbours in one network are told apart as well: here an IPv4 /16, as it is inside IPv6. */
+START_TEST(neighbours_are_limited_at_once)
+{
+    const int count = 4096;
+    int limited = 0;
+    for (int round = 0; round < 4; round++)
+        for (int i = 0; i < count; i++) {
+            struct in6_addr made = {.s6_addr = {[10] = 0xff, [11] = 0xff, [12] = 10, [13] = 7}};
+            made.s6_addr[14] = (uint8_t)(i / 256);
+            made.s6_addr[15] = (uint8_t)i;
+            bool taken = rates_take(rates, one, &made, &three_a_second, NOW);
+            limited += !taken;
+            ck_assert(taken || round == 3);
+        }
+    ck_assert_int_ge(limited, count * 9 / 10);
+}
+END_TEST
+
 START_TEST(a_flood_from_everywhere_refuses_nobody_who_comes_once)
 {
     for (uint32_t i = 0; i < 4 * RATE_SETS * RATE_WAYS; i++)
@@ -168,6 +186,7 @@ Suite *rates_suite(void)
     tcase_add_test(tests, a_new_rate_counts_from_now_on);
     tcase_add_loop_test(tests, fast_and_slow_rates_are_exact, 0, 6);
     tcase_add_test(tests, many_addresses_are_limited_at_once);
+    tcase_add_test(tests, neighbours_are_limited_at_once);
     tcase_add_test(tests, a_flood_from_everywhere_refuses_nobody_who_comes_once);
     tcase_add_test(tests, one_that_floods_keeps_its_place);
     suite_add_tcase(suite, tests);
