@@ -155,7 +155,9 @@ $(OUT)/flags $(OUT)/paths: always
 clean: ## remove build/
 	rm -rf build
 
-# ---- What must be there. Only deps and check-deps install anything, and they go before the rest.
+# ---- What must be there. Only these install anything, and they go before the rest.
+
+INSTALLING := $(filter deps check-deps bench-deps fuzz-deps coverage-deps,$(MAKECMDGOALS))
 
 deps: ## install what building needs
 	.ci/deps install build
@@ -172,25 +174,25 @@ fuzz-deps: | $(filter deps check-deps bench-deps,$(MAKECMDGOALS)) ## install wha
 coverage-deps: | $(filter deps check-deps bench-deps fuzz-deps,$(MAKECMDGOALS)) ## install what coverage needs
 	.ci/deps install build check coverage
 
-build-tools: | $(filter deps check-deps,$(MAKECMDGOALS))
+build-tools: | $(INSTALLING)
 	@.ci/deps verify build
 
-check-tools: | $(filter deps check-deps,$(MAKECMDGOALS))
+check-tools: | $(INSTALLING)
 	@.ci/deps verify build check
 
-service-tools: | $(filter deps check-deps,$(MAKECMDGOALS))
+service-tools: | $(INSTALLING)
 	@.ci/deps verify build check service
 
-lint-tools: | $(filter deps check-deps,$(MAKECMDGOALS))
+lint-tools: | $(INSTALLING)
 	@.ci/deps verify check lint
 
-bench-tools: | $(filter bench-deps,$(MAKECMDGOALS))
+bench-tools: | $(INSTALLING)
 	@.ci/deps verify build check bench
 
-fuzz-tools: | $(filter fuzz-deps,$(MAKECMDGOALS))
+fuzz-tools: | $(INSTALLING)
 	@.ci/deps verify build fuzz
 
-coverage-tools: | $(filter coverage-deps,$(MAKECMDGOALS))
+coverage-tools: | $(INSTALLING)
 	@.ci/deps verify build check coverage
 
 # ---- Test
@@ -252,10 +254,10 @@ check-tsan: | build-tools ## run the unit and daemon tests under ThreadSanitizer
 check-hostile: all | check-tools ## attack the daemon, and hold it to limits (TIMES=10 ONLY=flood)
 	BANTERD=$(OUT)/banterd tests/hostile/run $(if $(TIMES),--times $(TIMES)) $(ONLY)
 
-check-fault: all | check-tools ## let each call fail in turn that can, and look at what comes of it
-	BANTERD=$(OUT)/banterd tests/fault/run
+check-fault: all | check-tools ## let each call fail in turn that can, and look at what comes of it (ONLY=recv)
+	BANTERD=$(OUT)/banterd tests/fault/run $(ONLY)
 
-check-valgrind: all $(OUT)/unit-tests ## run the unit and daemon tests under valgrind
+check-valgrind: all $(OUT)/unit-tests | check-tools ## run the unit and daemon tests under valgrind
 	BANTERD=$(OUT)/banterd tests/valgrind/run $(OUT)/unit-tests
 
 # Atomic counters, since workers count at the same time; and see tests/coverage/exit.h.

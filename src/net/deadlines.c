@@ -14,8 +14,8 @@
  * slot and is then found to be early. */
 #define SLOTS 1024
 
-/* Many may be due at once. How long they are seen to before the loop turns, in microseconds; or for
- * a quarter of the time that the loop took for others, where that is more. */
+/* Many may be due at once. How long they are seen to before the loop turns, in microseconds; or a
+ * quarter of the time that others have let them wait, where that is more. */
 #define TURN_USEC 2000
 #define TURN_SHARE 4
 
@@ -31,7 +31,6 @@ struct deadlines {
     int64_t armed_tick; /* what the timer is set for; DEADLINE_NEVER when it is not */
     int64_t armed_for;  /* the same in milliseconds; now, where that has passed */
     bool yielded;       /* the last wake-up was late, and has let others go first */
-    int64_t turn_ended; /* microseconds; when deadlines were last seen to */
 };
 
 static int64_t tick_after(int64_t milliseconds)
@@ -105,8 +104,8 @@ static void on_due(evutil_socket_t fd, short what, void *argument)
 {
     struct deadlines *deadlines = argument;
     int64_t now_tick = clock_now() / DEADLINE_TICK;
-    int64_t now = clock_precise();
-    int64_t share = (now - deadlines->turn_ended) / TURN_SHARE;
+    int64_t late_usec = (clock_now() - deadlines->armed_for) * 1000;
+    int64_t turn = late_usec / TURN_SHARE > TURN_USEC ? late_usec / TURN_SHARE : TURN_USEC;
     uint64_t times;
     (void)what;
     if (read(fd, &times, sizeof(times)) < 0)
@@ -118,11 +117,10 @@ static void on_due(evutil_socket_t fd, short what, void *argument)
     /* After a long stop of the process one turn of the wheel visits everything. */
     if (now_tick - deadlines->tick >= SLOTS)
         deadlines->tick = now_tick - SLOTS + 1;
-    if (wake_slots(deadlines, now_tick, now + (share > TURN_USEC ? share : TURN_USEC)))
+    if (wake_slots(deadlines, now_tick, clock_precise() + turn))
         arm_next(deadlines);
     else
         arm(deadlines, deadlines->tick);
-    deadlines->turn_ended = clock_precise();
 }
 
 struct deadlines *deadlines_new(struct event_base *base, deadline_fn wake)

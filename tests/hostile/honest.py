@@ -9,6 +9,7 @@ it, and leaves. Ends when its standard input does, and prints what it found.
 
 import gc
 import json
+import math
 import select
 import sys
 import time
@@ -47,12 +48,12 @@ class Talk:
             self.said += 1
 
     def hear(self):
-        """What has come. The end, or a wrong answer, loses all that is outstanding."""
+        """Takes what has come; False: it was the end, or wrong."""
         self.client.pending += (data := self.client.socket.recv(65536))
         now = time.monotonic()
-        while data and len(self.client.pending) >= SIZE:
+        while len(self.client.pending) >= SIZE:
             if self.client.receive(SIZE) != line_of(len(self.waits)):
-                data = b""
+                return False
             self.waits.append(now - self.due(len(self.waits)))
         return bool(data)
 
@@ -75,25 +76,25 @@ def visit(endpoint):
 
 
 def milliseconds(waits, share):
-    return sorted(waits)[int(share * (len(waits) - 1))] * 1000
+    return sorted(waits)[int(share * (len(waits) - 1))] * 1000 if waits else math.inf
 
 
-def talk_until_told(talk, visit_endpoint):
-    """Returns how long visits took."""
-    visits, told = [], False
+def talk_until_told(talk, visit_endpoint, visits):
+    """Whether it could talk to the end. Adds to `visits` how long each of them took."""
+    told = False
     while not told:
         talk.say_what_is_due()
         pause = max(0, talk.due(talk.said) - time.monotonic())
         readable = select.select([talk.client.socket, sys.stdin], [], [], pause)[0]
         if talk.client.socket in readable and not talk.hear():
-            break
+            return False
         told = sys.stdin in readable
         if visit_endpoint and talk.said >= (len(visits) + 1) * LINES_A_VISIT:
             visits.append(visit(visit_endpoint))
-    while talk.outstanding() and select.select([talk.client.socket], [], [], PATIENCE)[0]:
-        if not talk.hear():
-            break
-    return visits
+    while talk.outstanding():
+        if not select.select([talk.client.socket], [], [], PATIENCE)[0] or not talk.hear():
+            return False
+    return True
 
 
 def main():
@@ -103,15 +104,16 @@ def main():
     talk = Talk(endpoint)
     print("ready", flush=True)
     gc.disable()
+    visits, whole = [], False
     try:
-        visits = talk_until_told(talk, endpoint if with_visits else None)
+        whole = talk_until_told(talk, endpoint if with_visits else None, visits)
     except OSError:
-        visits = []     # cut off
+        pass    # cut off
     good = [took for took in visits if took is not None]
     print(json.dumps({
-        "lines": len(talk.waits), "lost": talk.outstanding() + len(visits) - len(good),
+        "lines": len(talk.waits), "lost": talk.outstanding() + (not whole) + len(visits) - len(good),
         "p99": milliseconds(talk.waits, 0.99),
-        "visit-p99": milliseconds(good, 0.99) if good else None,
+        "visit-p99": milliseconds(good, 0.99),
     }))
 
 

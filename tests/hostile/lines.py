@@ -100,10 +100,9 @@ def nasty_bytes(scene):
             except (ConnectionResetError, BrokenPipeError):
                 pass    # it was answered, and the daemon has closed
             client.close()
-        daemon.wait_all(count, "client-closed")
-    lines = daemon.lines[before:]
-    closed = daemon.find("client-closed")
     # The honest client's two connections leave a record as well.
+    closed = daemon.wait_all(count + 2, "client-closed")
+    lines = daemon.lines[before:]
     scene.figure("records-too-few", count + 2 - len({e["id"] for e in closed}), 0)
     scene.figure("other-lines", len(lines) - count - 2, 0)
     scene.figure("lines-not-printable", sum(not PRINTABLE.fullmatch(line) for line in lines), 0)
@@ -113,9 +112,7 @@ def nasty_bytes(scene):
 # --- telnet ---
 
 IAC, SE, SB, IP, AYT = 255, 240, 250, 244, 246
-ERASE = (247, 248)
 WILL, WONT, DO, DONT = 251, 252, 253, 254
-ANSWERS = {WILL: DONT, DO: WONT}
 
 
 class Model:

@@ -43,7 +43,7 @@ def slow_writers(scene):
     count, limit = 5000, 2 * scene.times
     daemon = scene.start(server(log_level="notice") + listener("echo")
                          + listener("knock-knock", line_timeout=f"{limit}s"))
-    watch, told, begun, longest = Watch(), collections.Counter(), {}, 0
+    watch, told, begun, times = Watch(), collections.Counter(), {}, []
     with scene.honest():
         turn = collections.deque()
         for _ in range(count):
@@ -58,7 +58,7 @@ def slow_writers(scene):
                 if data := client.socket.recv(4096):
                     client.pending += data
                     continue
-                longest = max(longest, time.monotonic() - begun[client])
+                times.append(time.monotonic() - begun[client])
                 told[bytes(client.pending)] += 1
                 watch.drop(client)
             now = time.monotonic()
@@ -69,7 +69,8 @@ def slow_writers(scene):
                     turn.append((now + 1, client))
     right = told[b"Knock! Knock!\r\nline timeout\r\n"]
     scene.figure("not-told-line-timeout", count - right, 0)
-    scene.figure("closed-after", longest, limit + GRACE, "s")
+    scene.figure("closed-after", max(times, default=0), limit + GRACE, "s")
+    scene.figure("closed-too-early", sum(took < limit - 0.1 for took in times), 0)
 
 
 def send_without_reading(clients, size):
@@ -118,6 +119,10 @@ def ask_and_never_read(scene, count, size, max_output):
     scene.figure("memory", (most - before) / MIB, 1.05 * allowed / MIB, "MiB")
     scene.figure("not-closed", count - len(waits), 0)
     scene.figure("closed-after", max(waits, default=0), limit + GRACE, "s")
+    scene.figure("closed-too-early", sum(wait < limit / 2 for wait in waits), 0)
+    if most - before < allowed / 2:
+        raise AssertionError("they hold too little for their memory to be a measure")
+    scene.end()
 
 
 def many_that_never_read(scene):
@@ -136,13 +141,15 @@ def readers_that_stop(scene):
     count, seconds = 500, 3 * scene.times
     scene.start(server(log_level="notice") + listener("echo")
                 + listener("chargen", write_timeout="0", max_output=64 * KIB))
-    clients = [scene.connect("chargen", receive_buffer=SMALL) for _ in range(count)]
-    for client in clients:
-        client.receive(64 * KIB)
     with scene.honest():
+        clients = [scene.connect("chargen", receive_buffer=SMALL) for _ in range(count)]
+        for client in clients:
+            client.receive(64 * KIB)
         pass_time(1)
     pass_time(0.5)      # what is on its way has come to rest
     scene.figure("cpu", scene.measure_cpu(seconds), 1, "%")
+    for client in clients:      # they are still there, and may go on
+        client.receive(64 * KIB)
 
 
 ATTACKS = [slow_writers, many_that_never_read, one_that_asks_for_a_gibibyte, readers_that_stop]
