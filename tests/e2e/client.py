@@ -1,5 +1,7 @@
 """A client of the daemon: a socket on which nothing waits for ever."""
 
+import contextlib
+import random
 import socket
 import struct
 
@@ -21,6 +23,16 @@ def parse(endpoint):
 
 def port_of(endpoint):
     return int(endpoint.rpartition(":")[2])
+
+
+def free_port():
+    """One that is free at every address, and below those that the kernel gives to clients."""
+    while True:
+        port = random.randrange(16384, 32768)
+        with socket.socket(socket.AF_INET6) as probe:
+            with contextlib.suppress(OSError):
+                probe.bind(("::", port))
+                return port
 
 
 class Client:

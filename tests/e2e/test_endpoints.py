@@ -17,7 +17,7 @@ import threading
 import banterd
 from banterd import eventually
 from case import DaemonTest, listener, server
-from client import port_of
+from client import free_port, port_of
 
 
 class Addresses(DaemonTest):
@@ -53,9 +53,7 @@ class Addresses(DaemonTest):
             self.connect_to(f"127.0.0.1:{port}")
 
     def test_both_families_may_be_given_one_by_one_on_one_port(self):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         daemon = self.start(listener("echo", listen=f"0.0.0.0:{port}, [::]:{port}"))
         self.assert_echoes(self.connect_to(f"127.0.0.1:{port}"))
         self.assert_echoes(self.connect_to(f"[::1]:{port}"))

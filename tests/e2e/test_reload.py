@@ -6,13 +6,7 @@ import threading
 
 from banterd import PATIENCE, eventually
 from case import DaemonTest, listener, server
-from client import Client
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from client import Client, free_port
 
 
 class Reload(DaemonTest):
