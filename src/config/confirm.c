@@ -98,9 +98,8 @@ static void compare(const dictionary *parsed, const struct ini *ini, struct verd
 /* In the child, which leaves everything to be tidied by its end. */
 static void judge(const char *text, size_t length, const struct ini *ini, struct verdict *verdict)
 {
-    const dictionary *parsed;
-
     const struct rlimit enough = {.rlim_cur = CHILD_SECONDS, .rlim_max = CHILD_SECONDS};
+    const dictionary *parsed;
 
     /* Clients are closed by the parent, and do not see it while somebody else has their socket. */
     (void)close_range(STDERR_FILENO + 1, ~0u, 0);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "net/deadlines.h"
+#include "text/mix.h"
 
 /* What an event base opens: epoll, and a pipe for signals. */
 #define BASE_FILES 3
@@ -96,10 +97,8 @@ void loop_divide(struct loop *loop)
 /* splitmix64: one addition and a mix, and every 64-bit state is a good one. */
 static uint64_t next_random(struct loop *loop)
 {
-    uint64_t mix = loop->random += 0x9e3779b97f4a7c15u;
-    mix = (mix ^ (mix >> 30)) * 0xbf58476d1ce4e5b9u;
-    mix = (mix ^ (mix >> 27)) * 0x94d049bb133111ebu;
-    return mix ^ (mix >> 31);
+    loop->random += 0x9e3779b97f4a7c15u;
+    return mix(loop->random);
 }
 
 uint32_t loop_random(struct loop *loop, uint32_t bound)

@@ -9,20 +9,14 @@
 
 #include <string.h>
 
+#include "text/mix.h"
+
 /* In a millisecond: fine enough for the time that a token takes at any rate. */
 #define NANOSECONDS 1000000
 
-/* Each bit of the word, the last ones of an IPv4 address too, changes about half of the result. */
-static uint64_t mix(uint64_t word)
-{
-    word = (word ^ (word >> 30)) * 0xbf58476d1ce4e5b9u;
-    word = (word ^ (word >> 27)) * 0x94d049bb133111ebu;
-    return word ^ (word >> 31);
-}
-
 uint64_t rates_hash(uint64_t seed, const struct tally *tally, const struct in6_addr *address)
 {
-    uint64_t words[2];
+    uint64_t words[2]; /* the last ones of an IPv4 address are high bits of the second */
     memcpy(words, address, sizeof(words));
     return mix(mix(mix(seed ^ (uintptr_t)tally) ^ words[0]) ^ words[1]);
 }

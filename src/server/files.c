@@ -26,12 +26,12 @@ static rlim_t count_wanted(const struct config *config, const struct passed *pas
     return (rlim_t)config->max_clients + (endpoints + FILES_A_WORKER) * workers + FILES_BESIDES;
 }
 
-void files_raise_limit(const struct config *config, const struct passed *passed, unsigned workers)
+rlim_t files_raise_limit(const struct config *config, const struct passed *passed, unsigned workers)
 {
     rlim_t wanted = count_wanted(config, passed, workers);
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return;
+        return 0;
     rlim_t possible = wanted < limit.rlim_max ? wanted : limit.rlim_max;
     if (limit.rlim_cur < possible) {
         limit.rlim_cur = possible;
@@ -42,16 +42,12 @@ void files_raise_limit(const struct config *config, const struct passed *passed,
     if (possible < wanted)
         log_event(LOG_WARNING, "file-limit", log_number("wanted", wanted),
                   log_number("got", possible));
+    return possible;
 }
 
-void files_make_room(const struct config *config, const struct passed *passed, unsigned workers)
+void files_make_room(rlim_t files)
 {
-    rlim_t wanted = count_wanted(config, passed, workers);
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return;
-    rlim_t most = wanted < limit.rlim_cur ? wanted : limit.rlim_cur;
-    int highest = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, (int)most - 1);
+    int highest = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, (int)files - 1);
     if (highest >= 0)
         close(highest);
 }

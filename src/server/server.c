@@ -68,6 +68,7 @@ struct server {
     struct generation *retiring; /* the one before, while a worker may still have it */
     struct event *hangup;        /* becomes active with a HUP, or many */
     bool reload_again;           /* a HUP came while a reload was under way */
+    rlim_t files;                /* that may be open, for the latest configuration */
 
     unsigned worker_count; /* constant once all have been started */
     unsigned running;      /* workers that have not ended */
@@ -128,7 +129,7 @@ static struct generation *next_generation(struct server *server, struct report *
     struct generation *next = NULL;
     struct config *config = config_load(server->options->path, report);
     if (config && passed_check(&server->lineage.passed, config, report)) {
-        files_raise_limit(config, &server->lineage.passed, server->worker_count);
+        server->files = files_raise_limit(config, &server->lineage.passed, server->worker_count);
         next = generation_new(&server->lineage, config, server->current, report);
     }
     config_unref(config);
@@ -175,7 +176,7 @@ static void announce(struct server *server)
     else
         log_event(LOG_NOTICE, "reloaded", log_number("generation", generation->number));
     status_ready(&server->status, generation);
-    files_make_room(generation->config, &server->lineage.passed, server->worker_count);
+    files_make_room(server->files);
 }
 
 static void on_adopted(void *owner)
@@ -511,7 +512,7 @@ static int serve(struct server *server, struct config *config, struct report *re
     struct lineage *lineage = &server->lineage;
     lineage->workers = count_workers(config);
     apply_log_level(server, config);
-    files_raise_limit(config, &lineage->passed, lineage->workers);
+    server->files = files_raise_limit(config, &lineage->passed, lineage->workers);
     if (!passed_adopt(&lineage->passed, lineage->workers, report) ||
         !passed_check(&lineage->passed, config, report))
         return failure_of(report);
