@@ -213,10 +213,12 @@ class Kept(PassedTest):
 
     def test_who_is_in_the_queue_when_it_stops_stays_there_for_the_next(self):
         passed = self.bound()
-        daemon = self.pass_in(server(workers=1, drain_timeout="1s") + ECHO, [passed], "echo")
+        # It has not as many descriptors as clients: some have to stay in the queue.
+        daemon = self.pass_in(server(workers=1, drain_timeout="1s") + ECHO, [passed], "echo",
+                              open_files=(256, 256))
         daemon.signal(signal.SIGSTOP)
         eventually(daemon.stopped, "the daemon is suspended")
-        # More than it accepts in one wake-up, before it hears of the end.
+        # And more than it accepts in one wake-up, before it hears of the end.
         waiting = [self.connect_to(self.name_of(passed)) for _ in range(500)]
         for client in waiting:
             client.send(b"waiting")

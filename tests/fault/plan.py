@@ -76,6 +76,7 @@ class Outcome:
     trouble: list
     calls: dict = dataclasses.field(default_factory=dict)
     blows: int = None       # None: it did not live to tell
+    lives: int = 0          # lived for this one, with those in which the call did not come
     memory: collections.Counter = dataclasses.field(default_factory=collections.Counter)
     files: list = dataclasses.field(default_factory=list)
     events: frozenset = frozenset()
