@@ -5,6 +5,7 @@
 #include <event2/event.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -28,8 +29,8 @@
 
 struct acceptor {
     struct event *readable;
-    struct event *retry; /* runs while accepting is paused */
-    bool was_short;      /* there was a shortage, and its queue has not been empty since */
+    struct deadline retry; /* set while accepting is paused */
+    bool was_short;        /* there was a shortage, and its queue has not been empty since */
     struct endpoint *endpoint;
     unsigned worker;
     struct listener *listener; /* a reference */
@@ -77,11 +78,10 @@ static void end_shortage(struct acceptor *acceptor)
  */
 static void pause_accepting(struct acceptor *acceptor, int error)
 {
-    const struct timeval pause = {.tv_usec = PAUSE_MS * 1000};
     begin_shortage(acceptor);
     log_shortage(acceptor, error);
-    if (evtimer_add(acceptor->retry, &pause) == 0)
-        event_del(acceptor->readable);
+    event_del(acceptor->readable);
+    deadline_set(acceptor->listener->loop->deadlines, &acceptor->retry, clock_now() + PAUSE_MS);
 }
 
 /* Errors of the connection that was to be accepted, not of the listening socket; see accept(2). */
@@ -124,14 +124,18 @@ static int accept_clients(struct acceptor *acceptor, int most)
     return 0;
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *argument)
+static void accept_some(struct acceptor *acceptor)
 {
-    struct acceptor *acceptor = argument;
-    (void)fd;
-    (void)what;
     int shortage = accept_clients(acceptor, ACCEPTS_A_WAKEUP);
     if (shortage)
         pause_accepting(acceptor, shortage);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *argument)
+{
+    (void)fd;
+    (void)what;
+    accept_some(argument);
 }
 
 void acceptor_abandon(struct acceptor *acceptor)
@@ -141,20 +145,20 @@ void acceptor_abandon(struct acceptor *acceptor)
     end_shortage(acceptor); /* nobody waits here any more */
     if (acceptor->readable)
         event_free(acceptor->readable);
-    if (acceptor->retry)
-        event_free(acceptor->retry);
+    deadline_cancel(&acceptor->retry);
     listener_unref(acceptor->listener);
     free(acceptor);
 }
 
 /* Looks at once, as nobody may be waiting any more, which ends the shortage too. */
-static void on_retry(evutil_socket_t fd, short what, void *argument)
+static void on_retry(struct deadline *deadline)
 {
-    struct acceptor *acceptor = argument;
+    struct acceptor *acceptor =
+        (struct acceptor *)((char *)deadline - offsetof(struct acceptor, retry));
     if (event_add(acceptor->readable, NULL) < 0)
         pause_accepting(acceptor, ENOMEM);
     else
-        on_readable(fd, what, acceptor);
+        accept_some(acceptor);
 }
 
 struct acceptor *acceptor_new(struct endpoint *endpoint, unsigned worker, struct listener *listener)
@@ -168,8 +172,8 @@ struct acceptor *acceptor_new(struct endpoint *endpoint, unsigned worker, struct
     acceptor->listener = listener_ref(listener);
     acceptor->readable =
         event_new(base, endpoint->fds[worker], EV_READ | EV_PERSIST, on_readable, acceptor);
-    acceptor->retry = evtimer_new(base, on_retry, acceptor);
-    if (!acceptor->readable || !acceptor->retry || event_add(acceptor->readable, NULL) < 0) {
+    acceptor->retry.wake = on_retry;
+    if (!acceptor->readable || event_add(acceptor->readable, NULL) < 0) {
         acceptor_abandon(acceptor);
         return NULL;
     }

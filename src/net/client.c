@@ -248,7 +248,7 @@ static void on_broken(void *owner)
     settle(client);
 }
 
-void client_on_deadline(struct deadline *deadline)
+static void on_deadline(struct deadline *deadline)
 {
     struct banter_client *client =
         (struct banter_client *)((char *)deadline - offsetof(struct banter_client, deadline));
@@ -305,6 +305,7 @@ static struct banter_client *client_new(struct listener *listener, int fd, const
         client->session = client->block;
     client->id = record_next_id();
     client->opened = client->active = clock_now();
+    client->deadline.wake = on_deadline;
     client->remote = *peer;
     client->listener = listener_ref(listener);
     client->next = loop->clients;

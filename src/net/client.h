@@ -39,8 +39,8 @@ enum client_state { CLIENT_OPEN, CLIENT_ENDING, CLIENT_FLUSHING, CLIENT_LINGERIN
  */
 struct banter_client {
     struct stream stream;
-    enum client_state state;
-    enum banter_reason reason;
+    enum client_state state : 8;
+    enum banter_reason reason : 8;
     bool input_ended;          /* the client has half-closed, or more */
     bool output_on_its_way;    /* not all had been delivered at the last look */
     struct listener *listener; /* a reference: its limits and settings, as they were at accept */
@@ -95,8 +95,5 @@ __attribute__((warn_unused_result)) bool clients_dismiss(struct loop *loop,
 /* Ends every client of the loop: nothing is waited for, and all are freed. False: as above. */
 __attribute__((warn_unused_result)) bool clients_abort(struct loop *loop,
                                                        enum banter_reason reason);
-
-/* A client's deadline rang. */
-void client_on_deadline(struct deadline *deadline);
 
 #endif

@@ -24,7 +24,6 @@
 
 struct deadlines {
     struct deadline *slots[SLOTS];
-    deadline_fn wake;
     int timer; /* a timerfd: see arm() */
     struct event *due;
     int64_t tick;       /* the slots before this one are empty; it is being emptied, or is too */
@@ -73,7 +72,7 @@ static bool wake_slot(struct deadlines *deadlines, int64_t turn_end)
     while (*slot) {
         struct deadline *deadline = *slot;
         deadline_cancel(deadline);
-        deadlines->wake(deadline);
+        deadline->wake(deadline);
         if (*slot && clock_precise() > turn_end)
             return false;
     }
@@ -123,14 +122,13 @@ static void on_due(evutil_socket_t fd, short what, void *argument)
         arm(deadlines, deadlines->tick);
 }
 
-struct deadlines *deadlines_new(struct event_base *base, deadline_fn wake)
+struct deadlines *deadlines_new(struct event_base *base)
 {
     struct deadlines *deadlines = calloc(1, sizeof(*deadlines));
     if (!deadlines) {
         errno = ENOMEM;
         return NULL;
     }
-    deadlines->wake = wake;
     deadlines->tick = clock_now() / DEADLINE_TICK;
     deadlines->armed_tick = DEADLINE_NEVER;
     int error = 0;

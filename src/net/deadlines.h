@@ -1,9 +1,10 @@
 /*
- * net/deadlines.h - wakes clients when their time is up: a timing wheel on one timer a worker.
+ * net/deadlines.h - wakes whoever waits for a time: a timing wheel on one timer a worker.
  *
- * Setting, moving and cancelling a deadline is O(1). A deadline may ring before its time, and
- * rings within a tick after it: whoever is woken looks at the clock, and sets the deadline anew if
- * it is too early. So a deadline that moves away with every byte costs nothing until it rings.
+ * Setting, moving and cancelling a deadline is O(1), and cannot fail. A deadline may ring before
+ * its time, and rings within a tick after it: whoever is woken looks at the clock, and sets the
+ * deadline anew if it is too early. So a deadline that moves away with every byte costs nothing
+ * until it rings.
  *
  * Where many ring at once, or the loop was held up, some come later than that: nobody is kept
  * waiting for long by the deadlines of others, and who has spoken meanwhile is read from first.
@@ -21,18 +22,16 @@ struct deadlines;
 
 #define DEADLINE_NEVER INT64_MAX
 
-/* Embedded in what is to be woken; all zero at first. */
+/* Embedded in what is to be woken; all zero at first, but for `wake`. */
 struct deadline {
     struct deadline *next;
     struct deadline **link; /* what points to this one; NULL while it is not set */
     int64_t when;
+    void (*wake)(struct deadline *deadline); /* it may set and cancel any deadline */
 };
 
-/* Called when a deadline rings; it may set and cancel any deadline. */
-typedef void (*deadline_fn)(struct deadline *deadline);
-
 /* NULL with errno when memory or descriptors are out. */
-struct deadlines *deadlines_new(struct event_base *base, deadline_fn wake);
+struct deadlines *deadlines_new(struct event_base *base);
 
 /* All deadlines must have been cancelled; NULL is fine. */
 void deadlines_free(struct deadlines *deadlines);

@@ -52,14 +52,14 @@ struct event_base *loop_base_new(void)
     return base;
 }
 
-int loop_init(struct loop *loop, struct admission *admission, deadline_fn on_deadline)
+int loop_init(struct loop *loop, struct admission *admission)
 {
     loop->admission = admission;
     loop->share = LOOP_BUFFER;
     loop->base = loop_base_new();
     if (!loop->base)
         return -errno;
-    loop->deadlines = deadlines_new(loop->base, on_deadline);
+    loop->deadlines = deadlines_new(loop->base);
     if (!loop->deadlines)
         return -errno;
     if (getrandom(&loop->random, sizeof(loop->random), 0) != (ssize_t)sizeof(loop->random))

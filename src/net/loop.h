@@ -53,12 +53,8 @@ struct loop {
     char out[LOOP_BUFFER];
 };
 
-/*
- * Makes the event base and the deadlines, which call on_deadline(); the rest of the loop is zero.
- * 0 or -errno.
- */
-__attribute__((warn_unused_result)) int loop_init(struct loop *loop, struct admission *admission,
-                                                  deadline_fn on_deadline);
+/* Makes the event base and the deadlines; the rest of the loop is zero. 0 or -errno. */
+__attribute__((warn_unused_result)) int loop_init(struct loop *loop, struct admission *admission);
 
 /* The clients must have gone; a loop that was never made, or half, is fine. */
 void loop_fini(struct loop *loop);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "net/endpoint.h"
 #include "net/listener.h"
 #include "net/loop.h"
+#include "ops/clock.h"
 #include "ops/log.h"
 #include "ops/thread.h"
 #include "server/generation.h"
@@ -29,7 +31,7 @@ struct worker {
     struct mailbox mailbox;
 
     const struct generation *generation; /* to be adopted, or adopted */
-    struct event *adopt_retry;
+    struct deadline adopt_retry;
     struct listener **listeners; /* one a listener of the generation */
     struct acceptor **acceptors; /* one a binding of the generation */
     size_t listener_count;
@@ -38,7 +40,6 @@ struct worker {
     bool draining; /* and the last client is waited for */
 
     struct letter adopt, drain, dismiss, stop; /* orders */
-    struct letter adopt_again;                 /* to itself */
     struct letter adopted, emptied, ended;     /* reports */
     struct worker_reports reports;
     bool has_ended; /* the main thread's */
@@ -147,15 +148,12 @@ static void adopt(struct worker *worker)
         worker->delayed = false;
         mailbox_post(worker->reports.mailbox, &worker->adopted);
     } else {
-        const struct timeval soon = {.tv_usec = ADOPT_RETRY_MS * 1000};
         abandon(&adoption);
         if (!worker->delayed)
             log_event(LOG_ERROR, "reload-delayed", log_number("worker", worker->number),
                       log_text("error", strerror(ENOMEM)));
         worker->delayed = true;
-        /* A timer may want memory too; a letter does not, and lets others have their turn. */
-        if (event_add(worker->adopt_retry, &soon) < 0)
-            mailbox_post(&worker->mailbox, &worker->adopt_again);
+        deadline_set(worker->loop.deadlines, &worker->adopt_retry, clock_now() + ADOPT_RETRY_MS);
     }
 }
 
@@ -166,18 +164,9 @@ static void on_adopt(void *owner)
     adopt(owner);
 }
 
-static void on_adopt_again(void *owner)
+static void on_adopt_retry(struct deadline *deadline)
 {
-    struct worker *worker = owner;
-    if (worker->delayed) /* still */
-        adopt(worker);
-}
-
-static void on_adopt_retry(evutil_socket_t fd, short what, void *argument)
-{
-    (void)fd;
-    (void)what;
-    adopt(argument);
+    adopt((struct worker *)((char *)deadline - offsetof(struct worker, adopt_retry)));
 }
 
 static void on_emptied(struct loop *loop)
@@ -196,7 +185,7 @@ static void stop_accepting(struct worker *worker)
     for (size_t i = 0; worker->generation && i < worker->generation->binding_count; i++)
         endpoint_close(worker->generation->bindings[i].endpoint, worker->number);
     worker->delayed = false;
-    event_del(worker->adopt_retry);
+    deadline_cancel(&worker->adopt_retry);
 }
 
 static void on_drain(void *owner)
@@ -288,24 +277,22 @@ struct worker *worker_new(unsigned number, struct admission *admission,
     worker->number = number;
     worker->reports = *reports;
     worker->adopt = (struct letter){.deliver = on_adopt, .owner = worker};
-    worker->adopt_again = (struct letter){.deliver = on_adopt_again, .owner = worker};
     worker->drain = (struct letter){.deliver = on_drain, .owner = worker};
     worker->dismiss = (struct letter){.deliver = on_dismiss, .owner = worker};
     worker->stop = (struct letter){.deliver = on_stop, .owner = worker};
     worker->adopted = (struct letter){.deliver = reports->adopted, .owner = reports->owner};
     worker->emptied = (struct letter){.deliver = reports->emptied, .owner = reports->owner};
     worker->ended = (struct letter){.deliver = on_ended, .owner = worker};
+    worker->adopt_retry.wake = on_adopt_retry;
     worker->loop.emptied = on_emptied;
     snprintf(worker->name, sizeof(worker->name), "worker-%u", number);
     worker->watched = (struct watched){
         .thread = worker->name, .mailbox = &worker->mailbox, .duty = get_duty, .owner = worker};
     worker->mailbox.bell = -1;
 
-    int error = loop_init(&worker->loop, admission, client_on_deadline);
-    if (!error) {
-        worker->adopt_retry = evtimer_new(worker->loop.base, on_adopt_retry, worker);
-        error = worker->adopt_retry ? mailbox_init(&worker->mailbox, worker->loop.base) : -ENOMEM;
-    }
+    int error = loop_init(&worker->loop, admission);
+    if (!error)
+        error = mailbox_init(&worker->mailbox, worker->loop.base);
     if (error) {
         worker_free(worker);
         errno = -error;
@@ -319,8 +306,6 @@ void worker_free(struct worker *worker)
     if (!worker)
         return;
     mailbox_fini(&worker->mailbox);
-    if (worker->adopt_retry)
-        event_free(worker->adopt_retry);
     loop_fini(&worker->loop);
     free(worker);
 }

@@ -49,9 +49,11 @@ class Shortage(DaemonTest):
         preloaded = modules.compile_module("shortage", directory.name)
         self.environment = {"LD_PRELOAD": str(preloaded), "SHORTAGE": str(self.file)}
 
+    def start_echo(self, **settings):
+        self.daemon = self.start(listener("echo", **settings), environment=self.environment)
+
     def start_reload(self):
-        """A daemon in which no worker can adopt the next generation."""
-        self.daemon = self.start(listener("echo"), environment=self.environment)
+        """No worker can adopt the next generation."""
         self.file.touch()
         self.daemon.configure(server() + listener("other", "echo"))
         self.daemon.signal(signal.SIGHUP)
@@ -65,18 +67,30 @@ class Shortage(DaemonTest):
         self.assertEqual(len(self.daemon.find("reload-delayed")), 2)
 
     def test_a_reload_is_done_when_there_is_memory_again(self):
+        self.start_echo()
         self.start_reload()
         self.assertEqual(self.daemon.find("reloaded"), [])
         self.file.unlink()
         self.assert_reloaded(2)
 
+    def test_a_reload_that_waits_costs_no_processor_time(self):
+        self.start_echo(idle_timeout="1s")
+        client = self.connect(self.daemon, "echo")
+        self.assert_echoes(client)
+        self.start_reload()
+        used = self.daemon.cpu_seconds()
+        self.assert_ended(client)
+        self.assertLess(self.daemon.cpu_seconds() - used, 0.3)
+
     def test_a_second_one_waits_for_the_first(self):
+        self.start_echo()
         self.start_reload()
         self.daemon.signal(signal.SIGHUP)
         self.file.unlink()
         self.assert_reloaded(3)
 
     def test_a_stop_does_not_wait_for_a_reload(self):
+        self.start_echo()
         self.start_reload()
         self.daemon.signal(signal.SIGTERM)
         self.assertEqual(self.daemon.wait_exit(), 0)

@@ -472,7 +472,7 @@ static void converse(struct script *script)
     struct talk talk = {.kind = kind % KINDS, .loop = &loop};
     loop = (struct loop){.emptied = on_emptied};
     system_begin();
-    expect(loop_init(&loop, server.admission, client_on_deadline) == 0, "no loop");
+    expect(loop_init(&loop, server.admission) == 0, "no loop");
     loop.random = 1;
     talk.listener = listener_new(&loop, &server.config, &server.settings[talk.kind], server.tally);
     expect(talk.listener, "no memory for a listener");

@@ -40,11 +40,16 @@ static void on_wake(struct deadline *deadline)
         event_base_loopbreak(base);
 }
 
+#define NEW_ALARM                                                                                  \
+    {                                                                                              \
+        .deadline.wake = on_wake                                                                   \
+    }
+
 static void setup(void)
 {
     base = loop_base_new();
     ck_assert_ptr_nonnull(base);
-    deadlines = deadlines_new(base, on_wake);
+    deadlines = deadlines_new(base);
     ck_assert_ptr_nonnull(deadlines);
 }
 
@@ -63,7 +68,7 @@ static void run(int count)
 
 START_TEST(never_rings_before_its_time)
 {
-    struct alarm alarms[5] = {0};
+    struct alarm alarms[5] = {NEW_ALARM, NEW_ALARM, NEW_ALARM, NEW_ALARM, NEW_ALARM};
     const int64_t waits[5] = {1, 31, 32, 33, 150};
     int64_t begin = clock_now();
     for (int i = 0; i < 5; i++)
@@ -76,7 +81,7 @@ END_TEST
 
 START_TEST(rings_at_once_when_its_time_has_passed)
 {
-    struct alarm late = {0}, later = {0};
+    struct alarm late = NEW_ALARM, later = NEW_ALARM;
     deadline_set(deadlines, &late.deadline, clock_now() - 5000);
     deadline_set(deadlines, &later.deadline, clock_now() + 100000000);
     run(1);
@@ -88,7 +93,7 @@ END_TEST
 
 START_TEST(cancelled_does_not_ring)
 {
-    struct alarm cancelled = {0}, last = {0}, between = {0};
+    struct alarm cancelled = NEW_ALARM, last = NEW_ALARM, between = NEW_ALARM;
     int64_t now = clock_now();
     deadline_set(deadlines, &between.deadline, now + 40);
     deadline_set(deadlines, &cancelled.deadline, now + 40);
@@ -103,7 +108,7 @@ END_TEST
 
 START_TEST(only_moves_to_an_earlier_time)
 {
-    struct alarm earlier = {0}, later = {0};
+    struct alarm earlier = NEW_ALARM, later = NEW_ALARM;
     int64_t now = clock_now();
     deadline_set(deadlines, &earlier.deadline, now + 100000000);
     deadline_set(deadlines, &earlier.deadline, now + 30);
@@ -118,7 +123,7 @@ END_TEST
 
 START_TEST(can_be_set_again_when_woken)
 {
-    struct alarm alarm = {0};
+    struct alarm alarm = NEW_ALARM;
     int64_t now = clock_now();
     alarm.again = now + 200;
     deadline_set(deadlines, &alarm.deadline, now + 10);
@@ -130,7 +135,7 @@ END_TEST
 /* The wheel stands still while its thread is busy; _i: by five ticks so many times. */
 START_TEST(rings_when_the_wheel_is_late)
 {
-    struct alarm set_before = {0}, set_late = {0};
+    struct alarm set_before = NEW_ALARM, set_late = NEW_ALARM;
     int64_t now = clock_now();
     deadline_set(deadlines, &set_before.deadline, now + 100000000);
     keep_busy(_i * 5 * DEADLINE_TICK);
@@ -150,7 +155,7 @@ static void on_timer(evutil_socket_t fd, short what, void *argument)
 
 START_TEST(is_quiet_when_it_has_rung)
 {
-    struct alarm alarm = {0};
+    struct alarm alarm = NEW_ALARM;
     bool passed = false;
     const struct timeval later = {.tv_usec = 100000};
     deadline_set(deadlines, &alarm.deadline, clock_now() + 1);
@@ -181,7 +186,7 @@ START_TEST(the_loop_turns_while_many_ring)
     ck_assert_ptr_nonnull(turn);
     ck_assert_int_eq(event_add(turn, NULL), 0);
     for (int i = 0; i < MANY; i++) {
-        alarms[i].takes = 1;
+        alarms[i] = (struct alarm){.deadline.wake = on_wake, .takes = 1};
         deadline_set(deadlines, &alarms[i].deadline, clock_now());
     }
     run(MANY);
@@ -204,7 +209,7 @@ static void on_word(evutil_socket_t fd, short what, void *argument)
 
 START_TEST(who_spoke_while_the_loop_was_held_up_is_heard_first)
 {
-    struct alarm alarm = {0};
+    struct alarm alarm = NEW_ALARM;
     int fd = eventfd(0, EFD_CLOEXEC);
     struct event *word = event_new(base, fd, EV_READ, on_word, &alarm);
     ck_assert_ptr_nonnull(word);
@@ -222,7 +227,7 @@ END_TEST
 /* Every wake-up is late, and the deadlines get their turn all the same. */
 START_TEST(rings_in_a_loop_that_is_held_up_all_the_time)
 {
-    struct alarm alarms[3] = {0};
+    struct alarm alarms[3] = {NEW_ALARM, NEW_ALARM, NEW_ALARM};
     for (int i = 0; i < 3; i++) {
         alarms[i].takes = 300;
         deadline_set(deadlines, &alarms[i].deadline, clock_now() + 10 + i * DEADLINE_TICK);
