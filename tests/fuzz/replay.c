@@ -9,8 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "fuzz.h"
+
+/* Seconds for an input, which takes milliseconds: one that hangs is a finding too. */
+#define PATIENCE 60
 
 static unsigned replayed;
 static const char *current; /* what a crash is about */
@@ -29,7 +33,9 @@ static void replay_file(const char *path)
     current = path;
     /* A block of its own size, so that a step beyond it is seen. */
     char *exact = fuzz_copy(input.bytes, input.length);
+    alarm(PATIENCE);
     (void)LLVMFuzzerTestOneInput((const uint8_t *)exact, input.length);
+    alarm(0);
     free(exact);
     text_free(&input);
     current = NULL;
@@ -82,6 +88,7 @@ int main(int argc, char **argv)
 {
     const char *slash = strrchr(argv[0], '/');
     signal(SIGABRT, on_signal);
+    signal(SIGALRM, on_signal);
     if (__sanitizer_set_death_callback)
         __sanitizer_set_death_callback(name_finding);
     else
