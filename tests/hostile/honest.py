@@ -113,6 +113,7 @@ def main():
     print(json.dumps({
         "lines": len(talk.waits), "lost": talk.outstanding() + (not whole) + len(visits) - len(good),
         "p99": milliseconds(talk.waits, 0.99),
+        "longest": milliseconds(talk.waits, 1),
         "visit-p99": milliseconds(good, 0.99),
     }))
 

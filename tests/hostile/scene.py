@@ -18,7 +18,9 @@ from modules import compile_object
 
 HERE = pathlib.Path(__file__).resolve().parent
 
-HONEST_P99 = 10     # milliseconds
+# Milliseconds for 99 of 100 lines; and for each, as a stall may be short of one line in a hundred.
+HONEST_P99 = 10
+HONEST_LONGEST = 500
 
 
 def prefer(priority):
@@ -99,6 +101,7 @@ class Scene:
         self.figure("honest/lines-lost", found["lost"], 0)
         if in_time:
             self.figure("honest/p99", found["p99"], HONEST_P99, "ms")
+            self.figure("honest/longest", found["longest"], HONEST_LONGEST, "ms")
         if visits:
             self.figure("honest/visit-p99", found["visit-p99"], HONEST_P99, "ms")
 
