@@ -3,7 +3,8 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <stdatomic.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -27,6 +28,12 @@
 /* A shortage is logged no more often than this. */
 #define SHORTAGE_LOG_MS 10000
 
+/* A listener that goes waits so long for descriptors or memory for those in its queue. */
+#define LEAVE_MS 1000
+
+/* No queue is longer: so many wake-ups bring in all who were in it when its listener left. */
+#define LEAVE_WAKEUPS (SOMAXCONN / ACCEPTS_A_WAKEUP + 1)
+
 struct acceptor {
     struct event *readable;
     struct deadline retry; /* set while accepting is paused */
@@ -34,42 +41,63 @@ struct acceptor {
     struct endpoint *endpoint;
     unsigned worker;
     struct listener *listener; /* a reference */
+
+    /* Of one that leaves. */
+    struct acceptor *next;
+    struct acceptor **link; /* what points to this one; NULL while it stays */
+    int64_t leave_by;       /* if there is a shortage then */
+    int wakeups;            /* until all are in */
 };
 
 /* The shortage is the whole process's, so all workers log it as one. */
-static atomic_llong shortage_logged;
-static atomic_bool shortage_open; /* it is in the log, and its end is not */
-static atomic_uint short_acceptors;
+static struct {
+    pthread_mutex_t mutex;
+    unsigned acceptors; /* where somebody may still be waiting */
+    int64_t began;      /* 0: it is not in the log */
+    int64_t logged;     /* the last time; 0: never */
+} shortage = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-static void log_shortage(const struct acceptor *acceptor, int error)
+static void begin_shortage(struct acceptor *acceptor, int error)
 {
-    long long now = clock_now();
-    long long last = atomic_load(&shortage_logged);
-    if ((last != 0 && now - last < SHORTAGE_LOG_MS) ||
-        !atomic_compare_exchange_strong(&shortage_logged, &last, now))
-        return;
-    atomic_store(&shortage_open, true);
-    log_event(LOG_WARNING, "accept-paused",
-              log_text("listener", acceptor->listener->settings->name),
-              log_text("address", acceptor->endpoint->name), log_text("error", strerror(error)));
-}
-
-static void begin_shortage(struct acceptor *acceptor)
-{
-    if (!acceptor->was_short)
-        atomic_fetch_add(&short_acceptors, 1);
+    int64_t now = clock_now();
+    pthread_mutex_lock(&shortage.mutex);
+    shortage.acceptors += !acceptor->was_short;
     acceptor->was_short = true;
+    bool is_news = shortage.logged == 0 || now - shortage.logged >= SHORTAGE_LOG_MS;
+    if (is_news)
+        shortage.logged = now;
+    if (is_news && shortage.began == 0)
+        shortage.began = now;
+    pthread_mutex_unlock(&shortage.mutex);
+    if (is_news)
+        log_event(
+            LOG_WARNING, "accept-paused", log_text("listener", acceptor->listener->settings->name),
+            log_text("address", acceptor->endpoint->name), log_text("error", strerror(error)));
 }
 
-/* Everybody is in who waited at this acceptor; the last one to say so ends the shortage. */
+/* Nobody waits here any more, or is waited for: when it began, if that ends it all. Or 0. */
+static int64_t leave_shortage(struct acceptor *acceptor)
+{
+    int64_t began = 0;
+    if (!acceptor->was_short)
+        return 0;
+    acceptor->was_short = false;
+    pthread_mutex_lock(&shortage.mutex);
+    if (--shortage.acceptors == 0) {
+        began = shortage.began;
+        shortage.began = 0;
+    }
+    pthread_mutex_unlock(&shortage.mutex);
+    return began;
+}
+
+/* Everybody is in who waited at this acceptor. */
 static void end_shortage(struct acceptor *acceptor)
 {
-    if (!acceptor->was_short)
-        return;
-    acceptor->was_short = false;
-    if (atomic_fetch_sub(&short_acceptors, 1) == 1 && atomic_exchange(&shortage_open, false))
+    int64_t began = leave_shortage(acceptor);
+    if (began)
         log_event(LOG_NOTICE, "accept-resumed",
-                  log_seconds("after", (uint64_t)(clock_now() - atomic_load(&shortage_logged))));
+                  log_seconds("after", (uint64_t)(clock_now() - began)));
 }
 
 /*
@@ -78,8 +106,7 @@ static void end_shortage(struct acceptor *acceptor)
  */
 static void pause_accepting(struct acceptor *acceptor, int error)
 {
-    begin_shortage(acceptor);
-    log_shortage(acceptor, error);
+    begin_shortage(acceptor, error);
     event_del(acceptor->readable);
     deadline_set(acceptor->listener->loop->deadlines, &acceptor->retry, clock_now() + PAUSE_MS);
 }
@@ -104,50 +131,69 @@ static bool is_of_connection(int error)
     }
 }
 
-/* Accepts until the queue is empty or `most` have come. 0, or the errno of a shortage. */
-static int accept_clients(struct acceptor *acceptor, int most)
+/* accept(2) tells of a shortage before it looks into the queue, where nobody may be. */
+static bool somebody_waits(int fd)
 {
-    for (int i = 0; i < most; i++) {
+    struct pollfd queue = {.fd = fd, .events = POLLIN};
+    return poll(&queue, 1, 0) != 0;
+}
+
+/* EAGAIN: all are in who waited. 0: as many have come as may in one wake-up. Or the errno of a
+ * shortage. */
+static int accept_clients(struct acceptor *acceptor)
+{
+    int socket = acceptor->endpoint->fds[acceptor->worker];
+    for (int i = 0; i < ACCEPTS_A_WAKEUP; i++) {
         union peer peer = {.any.sa_family = AF_UNSPEC};
         socklen_t length = sizeof(peer);
-        int fd = accept4(acceptor->endpoint->fds[acceptor->worker], &peer.any, &length,
-                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = accept4(socket, &peer.any, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             client_start(acceptor->listener, fd, &peer);
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            end_shortage(acceptor);
-            return 0;
+            return EAGAIN;
         } else if (!is_of_connection(errno)) {
-            return errno;
+            int error = errno;
+            return somebody_waits(socket) ? error : EAGAIN;
         }
     }
     return 0;
 }
 
-static void accept_some(struct acceptor *acceptor)
+/* Whether one that leaves may go: all are in who were in the queue, or a shortage keeps them out.
+ */
+static bool may_go(struct acceptor *acceptor, int error)
 {
-    int shortage = accept_clients(acceptor, ACCEPTS_A_WAKEUP);
-    if (shortage)
-        pause_accepting(acceptor, shortage);
+    if (error == 0)
+        return --acceptor->wakeups == 0;
+    if (error == EAGAIN)
+        return true;
+    if (clock_now() < acceptor->leave_by)
+        return false;
+    log_event(LOG_WARNING, "accept-given-up",
+              log_text("listener", acceptor->listener->settings->name),
+              log_text("address", acceptor->endpoint->name), log_text("error", strerror(error)));
+    return true;
+}
+
+/* Goes on after accept_clients(). */
+static void go_on(struct acceptor *acceptor, int error)
+{
+    if (error == EAGAIN)
+        end_shortage(acceptor);
+    else if (error)
+        pause_accepting(acceptor, error);
+    if (acceptor->link && may_go(acceptor, error)) {
+        struct loop *loop = acceptor->listener->loop;
+        acceptor_close(acceptor);
+        loop->emptied(loop);
+    }
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *argument)
 {
     (void)fd;
     (void)what;
-    accept_some(argument);
-}
-
-void acceptor_abandon(struct acceptor *acceptor)
-{
-    if (!acceptor)
-        return;
-    end_shortage(acceptor); /* nobody waits here any more */
-    if (acceptor->readable)
-        event_free(acceptor->readable);
-    deadline_cancel(&acceptor->retry);
-    listener_unref(acceptor->listener);
-    free(acceptor);
+    go_on(argument, accept_clients(argument));
 }
 
 /* Looks at once, as nobody may be waiting any more, which ends the shortage too. */
@@ -155,10 +201,7 @@ static void on_retry(struct deadline *deadline)
 {
     struct acceptor *acceptor =
         (struct acceptor *)((char *)deadline - offsetof(struct acceptor, retry));
-    if (event_add(acceptor->readable, NULL) < 0)
-        pause_accepting(acceptor, ENOMEM);
-    else
-        accept_some(acceptor);
+    go_on(acceptor, event_add(acceptor->readable, NULL) < 0 ? ENOMEM : accept_clients(acceptor));
 }
 
 struct acceptor *acceptor_new(struct endpoint *endpoint, unsigned worker, struct listener *listener)
@@ -192,14 +235,45 @@ const struct endpoint *acceptor_endpoint(const struct acceptor *acceptor)
     return acceptor->endpoint;
 }
 
-void acceptor_free(struct acceptor *acceptor)
+void acceptor_abandon(struct acceptor *acceptor)
+{
+    if (!acceptor)
+        return;
+    (void)leave_shortage(acceptor);
+    if (acceptor->link) {
+        *acceptor->link = acceptor->next;
+        if (acceptor->next)
+            acceptor->next->link = acceptor->link;
+    }
+    if (acceptor->readable)
+        event_free(acceptor->readable);
+    deadline_cancel(&acceptor->retry);
+    listener_unref(acceptor->listener);
+    free(acceptor);
+}
+
+void acceptor_leave(struct acceptor *acceptor)
+{
+    if (!acceptor || acceptor->endpoint->passed) {
+        acceptor_close(acceptor);
+        return;
+    }
+    struct loop *loop = acceptor->listener->loop;
+    acceptor->leave_by = clock_now() + LEAVE_MS;
+    acceptor->wakeups = LEAVE_WAKEUPS;
+    acceptor->next = loop->leaving;
+    acceptor->link = &loop->leaving;
+    if (acceptor->next)
+        acceptor->next->link = &acceptor->next;
+    loop->leaving = acceptor;
+    go_on(acceptor, accept_clients(acceptor));
+}
+
+void acceptor_close(struct acceptor *acceptor)
 {
     if (!acceptor)
         return;
     struct endpoint *endpoint = acceptor->endpoint;
-    /* Who is in the queue has been told that the connection stands. */
-    if (!endpoint->passed)
-        (void)accept_clients(acceptor, SOMAXCONN);
     unsigned worker = acceptor->worker;
     acceptor_abandon(acceptor); /* the event goes before its descriptor */
     endpoint_close(endpoint, worker);

@@ -25,9 +25,14 @@ const struct endpoint *acceptor_endpoint(const struct acceptor *acceptor);
 void acceptor_abandon(struct acceptor *acceptor);
 
 /*
- * Accepts who is waiting in the queue, closes this worker's socket, frees; NULL is fine. The queue
- * of a passed socket is left as it is: it outlives us.
+ * Accepts who is waiting in the queue, in pieces between which the loop turns; then closes this
+ * worker's socket, frees, and tells loop->emptied(). Meanwhile it is in loop->leaving. A shortage
+ * is waited out for a second; who is in the queue then is cut off, and the log says so. The queue
+ * of a passed socket is left as it is: it outlives us. NULL is fine.
  */
-void acceptor_free(struct acceptor *acceptor);
+void acceptor_leave(struct acceptor *acceptor);
+
+/* Closes this worker's socket, whoever waits there, and frees. NULL is fine. */
+void acceptor_close(struct acceptor *acceptor);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "net/deadlines.h"
 
+struct acceptor;
 struct admission;
 struct banter_client;
 struct event_base;
@@ -34,7 +35,8 @@ struct loop {
     struct admission *admission; /* shared by all workers */
 
     struct banter_client *clients;      /* all that live here */
-    void (*emptied)(struct loop *loop); /* the last of them has gone */
+    struct acceptor *leaving;           /* those that go, and have a queue yet */
+    void (*emptied)(struct loop *loop); /* the last of the ones or the others has gone */
 
     uint64_t random; /* the state of banter_random() */
 

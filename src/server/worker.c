@@ -37,6 +37,7 @@ struct worker {
     size_t listener_count;
     size_t acceptor_count;
     bool delayed;  /* the generation could not be adopted yet */
+    bool adopting; /* it has been, and the acceptors that it has not are leaving */
     bool draining; /* and the last client is waited for */
 
     struct letter adopt, drain, dismiss, stop; /* orders */
@@ -107,10 +108,10 @@ static bool prepare(struct worker *worker, struct adoption *adoption)
 }
 
 /* Lets go of the listeners and acceptors that the worker has; clients keep their listeners. */
-static void release_listeners(struct worker *worker)
+static void release_listeners(struct worker *worker, void (*release)(struct acceptor *acceptor))
 {
     for (size_t i = 0; i < worker->acceptor_count; i++)
-        acceptor_free(worker->acceptors[i]);
+        release(worker->acceptors[i]);
     for (size_t i = 0; i < worker->listener_count; i++)
         listener_unref(worker->listeners[i]);
     free(worker->acceptors);
@@ -120,7 +121,7 @@ static void release_listeners(struct worker *worker)
     worker->acceptor_count = worker->listener_count = 0;
 }
 
-/* Cannot fail any more: acceptors that stay change over, the rest go. */
+/* Cannot fail any more: acceptors that stay change over, the rest leave. */
 static void commit(struct worker *worker, struct adoption *adoption)
 {
     const struct generation *generation = worker->generation;
@@ -133,11 +134,27 @@ static void commit(struct worker *worker, struct adoption *adoption)
         adoption->acceptors[i] = *kept;
         *kept = NULL;
     }
-    release_listeners(worker);
+    release_listeners(worker, acceptor_leave);
     worker->listeners = adoption->listeners;
     worker->acceptors = adoption->acceptors;
     worker->listener_count = adoption->listener_count;
     worker->acceptor_count = adoption->acceptor_count;
+}
+
+/* Reports what the worker has been waiting for. */
+static void on_emptied(struct loop *loop)
+{
+    struct worker *worker = (struct worker *)((char *)loop - offsetof(struct worker, loop));
+    if (loop->leaving)
+        return;
+    if (worker->adopting) {
+        worker->adopting = false;
+        mailbox_post(worker->reports.mailbox, &worker->adopted);
+    }
+    if (worker->draining && !loop->clients) {
+        worker->draining = false; /* once is enough */
+        mailbox_post(worker->reports.mailbox, &worker->emptied);
+    }
 }
 
 static void adopt(struct worker *worker)
@@ -146,7 +163,8 @@ static void adopt(struct worker *worker)
     if (prepare(worker, &adoption)) {
         commit(worker, &adoption);
         worker->delayed = false;
-        mailbox_post(worker->reports.mailbox, &worker->adopted);
+        worker->adopting = true;
+        on_emptied(&worker->loop);
     } else {
         abandon(&adoption);
         if (!worker->delayed)
@@ -169,21 +187,12 @@ static void on_adopt_retry(struct deadline *deadline)
     adopt((struct worker *)((char *)deadline - offsetof(struct worker, adopt_retry)));
 }
 
-static void on_emptied(struct loop *loop)
-{
-    struct worker *worker = (struct worker *)((char *)loop - offsetof(struct worker, loop));
-    if (!worker->draining)
-        return;
-    worker->draining = false; /* once is enough */
-    mailbox_post(worker->reports.mailbox, &worker->emptied);
-}
-
 /* A generation that could not be adopted yet never is, and its sockets are closed too. */
-static void stop_accepting(struct worker *worker)
+static void give_up_generation(struct worker *worker)
 {
-    release_listeners(worker);
     for (size_t i = 0; worker->generation && i < worker->generation->binding_count; i++)
-        endpoint_close(worker->generation->bindings[i].endpoint, worker->number);
+        if (!find_acceptor(worker, worker->generation->bindings[i].endpoint))
+            endpoint_close(worker->generation->bindings[i].endpoint, worker->number);
     worker->delayed = false;
     deadline_cancel(&worker->adopt_retry);
 }
@@ -191,10 +200,10 @@ static void stop_accepting(struct worker *worker)
 static void on_drain(void *owner)
 {
     struct worker *worker = owner;
-    stop_accepting(worker);
+    give_up_generation(worker);
+    release_listeners(worker, acceptor_leave);
     worker->draining = true;
-    if (!worker->loop.clients)
-        on_emptied(&worker->loop);
+    on_emptied(&worker->loop);
 }
 
 static void on_dismiss(void *owner)
@@ -207,8 +216,11 @@ static void on_dismiss(void *owner)
 static void on_stop(void *owner)
 {
     struct worker *worker = owner;
-    worker->draining = false;
-    stop_accepting(worker);
+    worker->draining = worker->adopting = false;
+    while (worker->loop.leaving)
+        acceptor_close(worker->loop.leaving);
+    give_up_generation(worker);
+    release_listeners(worker, acceptor_close);
     if (clients_abort(&worker->loop, BANTER_DRAIN))
         event_base_loopbreak(worker->loop.base);
     else

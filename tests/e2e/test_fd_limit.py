@@ -3,6 +3,7 @@
 import re
 import resource
 import select
+import signal
 import time
 
 from banterd import Event, WRAPPER, eventually, left_out_if
@@ -122,3 +123,70 @@ class FileDescriptorLimit(DaemonTest):
         daemon = self.start(server(max_clients=100) + listener("echo"), open_files=(256, HARD))
         daemon.reload(server(max_clients=2000) + listener("echo"))
         self.assertGreaterEqual(daemon.soft_limit(), 2000)
+
+
+@left_out_if(WRAPPER, "the wrapper needs some of the descriptors itself")
+class Shortage(DaemonTest):
+    """A daemon that has used up its descriptors, with clients that are in and others that wait."""
+
+    LIMIT, WAITING = 64, 20
+
+    def fill(self, **settings):
+        self.daemon = self.start(server(workers=1, **settings) + listener("echo"),
+                                 open_files=(self.LIMIT, self.LIMIT))
+        self.inside = [self.connect(self.daemon, "echo")
+                       for _ in range(self.LIMIT - self.daemon.fds_when_ready)]
+        for client in self.inside:
+            self.assert_echoes(client)
+
+    def wait_outside(self):
+        self.outside = [self.connect(self.daemon, "echo") for _ in range(self.WAITING)]
+        self.daemon.wait("accept-paused")
+
+    def test_nothing_is_said_of_descriptors_that_nobody_waits_for(self):
+        self.fill()
+        for client in self.inside:
+            client.close()
+        self.daemon.wait_all(len(self.inside), "client-closed")
+        self.assertEqual([event.name for event in self.daemon.events if event.level == "warning"],
+                         ["file-limit"])
+
+    def test_who_waits_gets_in_while_others_go_at_the_end(self):
+        self.fill(drain_timeout="1h")
+        self.wait_outside()
+        self.daemon.signal(signal.SIGSTOP)
+        eventually(self.daemon.stopped, "the daemon is suspended")
+        for client in self.inside:
+            client.close()
+        self.daemon.signal(signal.SIGTERM)
+        self.daemon.signal(signal.SIGCONT)
+        for client in self.outside:
+            self.assert_echoes(client)
+            client.close()
+        self.assertEqual(self.daemon.wait_exit(), 0)
+        self.assertEqual(len(self.daemon.find("client-closed")), len(self.inside + self.outside))
+        self.daemon.wait("accept-resumed")
+
+    def test_who_does_not_get_in_at_the_end_stands_in_the_log(self):
+        self.fill(drain_timeout="1h")
+        self.wait_outside()
+        self.daemon.signal(signal.SIGTERM)
+        event = self.daemon.wait("accept-given-up")
+        self.assertEqual((event.level, event["listener"], event["error"]),
+                         ("warning", "echo", "Too many open files"))
+        for client in self.outside:
+            self.assertRaises(ConnectionResetError, client.receive_all)
+        for client in self.inside:
+            self.assert_echoes(client)
+            client.close()
+        self.assertEqual(self.daemon.wait_exit(), 0)
+        self.assertEqual(self.daemon.find("accept-resumed"), [])
+
+    def test_a_stop_at_once_does_not_wait_for_those_outside(self):
+        self.fill(drain_timeout="1h")
+        self.wait_outside()
+        self.daemon.signal(signal.SIGTERM)
+        self.daemon.wait("draining")
+        self.daemon.signal(signal.SIGTERM)
+        self.assertEqual(self.daemon.wait_exit(), 0)
+        self.assertEqual(self.daemon.find("accept-resumed"), [])

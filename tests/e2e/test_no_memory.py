@@ -124,3 +124,32 @@ class LoopFailure(ManagedTest):
         self.assertEqual((daemon.events[-1].name, daemon.events[-1].level), ("libevent", "error"))
         self.assertEqual(self.manager.rest()[-1],
                          "STATUS=the event loop cannot go on; the log says why\n")
+
+
+@NEEDS_MALLOC
+class NoAccept(DaemonTest):
+    """The system has no memory for new connections."""
+
+    def test_a_listener_that_goes_waits_for_it_and_then_says_whom_it_cuts_off(self):
+        directory = tempfile.TemporaryDirectory(prefix="banterd-")
+        self.addCleanup(directory.cleanup)
+        no_accept = pathlib.Path(directory.name) / "no-accept"
+        preloaded = modules.compile_module("shortage", directory.name)
+        stays = listener("stays", "echo")
+        daemon = self.start(listener("goes", "echo") + listener("goes-too", "echo") + stays,
+                            environment={"LD_PRELOAD": str(preloaded),
+                                         "NO_ACCEPT": str(no_accept)})
+        inside = self.connect(daemon, "stays")
+        self.assert_echoes(inside)
+        no_accept.touch()
+        waiting = [self.connect(daemon, "goes") for _ in range(20)]
+        daemon.wait("accept-paused")
+        self.assertEqual(daemon.reload(server() + stays).name, "reloaded")
+        given_up = daemon.find("accept-given-up")
+        self.assertEqual({event["listener"] for event in given_up}, {"goes"})
+        self.assertEqual({event["error"] for event in given_up}, {"Cannot allocate memory"})
+        for client in waiting:
+            self.assertRaises(ConnectionResetError, client.receive_all)
+        self.assert_echoes(inside)
+        no_accept.unlink()
+        self.assert_echoes(self.connect(daemon, "stays"))

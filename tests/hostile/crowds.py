@@ -4,9 +4,11 @@ import contextlib
 import itertools
 import multiprocessing
 import select
+import signal
+import statistics
 import time
 
-from banterd import PATIENCE
+from banterd import PATIENCE, eventually
 from case import listener, server
 from client import Client
 from scene import pass_time, prefer
@@ -40,6 +42,9 @@ def out_of_descriptors(scene):
         for client in inside[20:]:
             client.close()
         come_in(outside)
+    resumed = daemon.wait("accept-resumed")
+    if float(resumed["after"].rstrip("s")) < seconds:
+        raise AssertionError(f"it says that it took {resumed['after']}")
 
 
 def come_in(clients):
@@ -131,6 +136,39 @@ def connections(scene):
     scene.figure("memory-growth", (scene.private_memory() - before) / MIB, 1, "MiB")
 
 
+def listener_that_goes(scene):
+    """Thousands are in its queue when a reload takes it: all get in, and who is in hardly waits."""
+    crowd, rounds, missing, waits = 4000, 5 * scene.times, 0, []
+    prefer(2)
+    rest = server(workers=1, max_clients=10_000, log_level="notice") + listener("echo")
+    daemon = scene.start(rest)
+    guest = scene.connect("echo")
+    for number in range(1, rounds + 1):
+        daemon.reload(rest + listener("gone", "daytime"))
+        daemon.signal(signal.SIGSTOP)
+        eventually(daemon.stopped, "it has stopped")
+        clients = [Client(daemon.endpoint("gone")) for _ in range(crowd)]
+        daemon.configure(rest)
+        daemon.signal(signal.SIGHUP)
+        daemon.signal(signal.SIGCONT)
+        waits.append(longest_wait(guest, lambda: len(daemon.find("reloaded")) == 2 * number))
+        missing += sum(not client.receive_all() for client in clients)
+    scene.figure("not-let-in", missing, 0)
+    # The median, since this machine has other things to do.
+    scene.figure("longest-wait-inside", 1000 * statistics.median(waits), 20, "ms")
+
+
+def longest_wait(client, is_over):
+    """Of a line that is said as soon as the last one has come back."""
+    longest = 0
+    while not is_over():
+        began = time.monotonic()
+        client.send(b"x")
+        client.receive(1)
+        longest = max(longest, time.monotonic() - began)
+    return longest
+
+
 # --- one address against the rest ---
 
 def is_let_in(client):
@@ -201,4 +239,4 @@ def flood_from_one_address(scene):
         raise AssertionError(f"{tries} times in {seconds} s is no flood")
 
 
-ATTACKS = [out_of_descriptors, connections, flood_from_one_address]
+ATTACKS = [out_of_descriptors, connections, listener_that_goes, flood_from_one_address]

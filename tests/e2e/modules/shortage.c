@@ -1,13 +1,15 @@
 /*
  * shortage.c - no protocol, but preloaded into a daemon: as long as the file is there that the
- * environment variable SHORTAGE names, no thread but the main one gets any memory; and of the file
- * that NO_EPOLL names, none but the main one can wait for events.
+ * environment variable SHORTAGE names, no thread but the main one gets any memory; of the file that
+ * NO_EPOLL names, none but the main one can wait for events; and of that of NO_ACCEPT, none
+ * accepts.
  */
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -45,4 +47,11 @@ int epoll_wait(int fd, struct epoll_event *events, int most, int timeout)
     if (is_short("NO_EPOLL"))
         return -1;
     return (int)syscall(SYS_epoll_wait, fd, events, most, timeout);
+}
+
+int accept4(int fd, struct sockaddr *restrict peer, socklen_t *restrict length, int flags)
+{
+    if (is_short("NO_ACCEPT"))
+        return -1;
+    return (int)syscall(SYS_accept4, fd, peer, length, flags);
 }
