@@ -331,15 +331,20 @@ void endpoint_close(struct endpoint *endpoint, unsigned worker)
     endpoint->fds[worker] = -1;
 }
 
-void endpoint_unlink(struct endpoint *endpoint)
+bool endpoint_has_gone(const struct endpoint *endpoint)
 {
     struct stat status;
-    const char *path = endpoint->address.socket.un.sun_path;
     if (endpoint->inode == 0)
-        return;
-    if (lstat(path, &status) == 0 && status.st_dev == endpoint->device &&
-        status.st_ino == endpoint->inode)
-        (void)unlink(path);
+        return false;
+    if (lstat(endpoint->address.socket.un.sun_path, &status) < 0)
+        return errno == ENOENT;
+    return status.st_dev != endpoint->device || status.st_ino != endpoint->inode;
+}
+
+void endpoint_unlink(struct endpoint *endpoint)
+{
+    if (endpoint->inode != 0 && !endpoint_has_gone(endpoint))
+        (void)unlink(endpoint->address.socket.un.sun_path);
     endpoint->inode = 0;
 }
 

@@ -46,6 +46,9 @@ endpoint_adopt(int fd, unsigned count, struct endpoint **endpoint, const char **
 /* From here on clients can connect. 0 or -errno. */
 __attribute__((warn_unused_result)) int endpoint_listen(struct endpoint *endpoint);
 
+/* Whether somebody has removed or replaced a unix socket's file: nobody can connect any more. */
+bool endpoint_has_gone(const struct endpoint *endpoint);
+
 /*
  * Removes a unix socket's file, if it is still ours: nobody can connect any more. To be called
  * while a descriptor is open, since the inode of a closed one may have become somebody else's.

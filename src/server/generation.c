@@ -40,6 +40,7 @@ static struct endpoint *inherit(const struct generation *generation,
             (address_equal(&binding->endpoint->address, address) ||
              address_equal(&binding->endpoint->bound, address)) &&
             !generation_has(generation, binding->endpoint) &&
+            !endpoint_has_gone(binding->endpoint) &&
             (!any_port || strcmp(listener_of(before, binding)->name, listener->name) == 0))
             return binding->endpoint;
     }

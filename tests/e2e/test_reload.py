@@ -51,6 +51,18 @@ class Reload(DaemonTest):
             return False
         eventually(refused, f"{endpoint} refuses connections")
 
+    def test_a_unix_socket_whose_file_was_removed_is_made_anew(self):
+        config = listener("local", "echo", listen="unix:DIR/local.sock")
+        daemon = self.start(config)
+        before = self.connect(daemon, "local")
+        (daemon.directory / "local.sock").unlink()
+        self.assertEqual(daemon.reload().name, "reloaded")
+        self.assert_echoes(self.connect(daemon, "local"))
+        self.assert_echoes(before)
+        self.assertEqual(daemon.reload().name, "reloaded")
+        self.assertEqual(len(daemon.find("listening")), 2)
+        self.assert_echoes(self.connect(daemon, "local"))
+
     def test_a_removed_unix_listener_takes_its_file_along(self):
         echo = listener("echo")
         daemon = self.start(echo + listener("local", "echo", listen="unix:DIR/local.sock"))
