@@ -1,11 +1,13 @@
 """Runs the real daemon for a test: its configuration, its log as events, its process figures."""
 
+import contextlib
 import dataclasses
 import fcntl
 import os
 import pathlib
 import re
 import resource
+import select
 import shlex
 import signal
 import subprocess
@@ -343,11 +345,28 @@ class Daemon:
     def open_fds(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
-    def cpu_seconds(self):
-        """Processor time used, by user and system."""
-        stat = pathlib.Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii")
-        user, system = stat.rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+    def has_open(self, ours):
+        """Whether it has that socket of ours too."""
+        for fd in pathlib.Path(f"/proc/{self.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):    # it was closed meanwhile
+                if os.path.samestat(fd.stat(), os.fstat(ours.fileno())):
+                    return True
+        return False
+
+    def states(self):
+        """What each of its threads is doing, by the letters of proc(5)."""
+        return [(task / "stat").read_text().rpartition(")")[2].split()[0]
+                for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir()]
+
+    def busy_share(self, client):
+        """In how much of the time until the client hears something one of its threads wants a
+        CPU. A busy machine does not give it one: the time that it has used would tell less."""
+        samples = []
+        def hears():
+            samples.append("R" in self.states())
+            return select.select([client.socket], [], [], 0)[0]
+        eventually(hears, "the client hears something")
+        return sum(samples) / len(samples)
 
     def memory(self, figure="VmRSS"):
         """Bytes of memory; VmHWM is the most that VmRSS ever was."""
@@ -377,6 +396,4 @@ class Daemon:
 
     def stopped(self):
         """The kernel has suspended every thread, after STOP."""
-        tasks = pathlib.Path(f"/proc/{self.pid}/task").iterdir()
-        return all((task / "stat").read_text().rpartition(")")[2].split()[0] == "T"
-                   for task in tasks)
+        return set(self.states()) == {"T"}
