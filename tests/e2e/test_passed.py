@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pathlib
+import select
 import shutil
 import signal
 import socket
@@ -211,10 +212,11 @@ class Kept(PassedTest):
         for client in waiting:
             self.assertEqual(client.receive(7), b"waiting")
 
+    @NEEDS_DESCRIPTORS
     def test_who_is_in_the_queue_when_it_stops_stays_there_for_the_next(self):
         passed = self.bound()
         # It has not as many descriptors as clients: some have to stay in the queue.
-        daemon = self.pass_in(server(workers=1, drain_timeout="1s") + ECHO, [passed], "echo",
+        daemon = self.pass_in(server(workers=1, drain_timeout="1h") + ECHO, [passed], "echo",
                               open_files=(256, 256))
         daemon.signal(signal.SIGSTOP)
         eventually(daemon.stopped, "the daemon is suspended")
@@ -224,15 +226,25 @@ class Kept(PassedTest):
             client.send(b"waiting")
         daemon.signal(signal.SIGTERM)
         daemon.signal(signal.SIGCONT)
+        daemon.wait("draining")
+        eventually(lambda: not daemon.has_open(passed), "its sockets are closed")
+        # From now on nobody gets in, and with the last one who is it ends.
+        eventually(lambda: self.part(waiting) or daemon.process.poll() is not None, "it ends")
         self.assertEqual(daemon.wait_exit(), 0)
+        self.assertGreater(len(waiting), 0)
         following = self.pass_in(ECHO, [passed], "echo")
-        for client in waiting:
+        left = len(waiting)
+        eventually(lambda: self.part(waiting) or not waiting, "the others are answered")
+        self.assertEqual(following.events[0].name, "listening")
+        following.wait_all(left, "client-closed")
+
+    def part(self, waiting):
+        """Who has been answered leaves."""
+        answered = select.select([client.socket for client in waiting], [], [], 0)[0]
+        for client in [client for client in waiting if client.socket in answered]:
             self.assertEqual(client.receive(7), b"waiting")
             client.close()
-        self.assertEqual(following.events[0].name, "listening")
-        left = len(waiting) - len(daemon.find("client-closed"))
-        self.assertGreater(left, 0)
-        following.wait_all(left, "client-closed")
+            waiting.remove(client)
 
     def test_no_connect_is_refused_over_restarts_and_kills(self):
         passed = self.bound()
