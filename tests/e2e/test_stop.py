@@ -190,9 +190,10 @@ class Stop(DaemonTest):
         self.assertEqual(daemon.wait_exit(), 0)
 
     def test_thousands_of_clients_end_together(self):
+        # The log holds so many lines back, though its writer may not have a CPU for a while.
         daemon = self.start(server(drain_timeout="300ms") + listener("echo"))
-        for _ in range(2000):
+        for _ in range(1500):
             self.connect(daemon, "echo")
         daemon.signal(signal.SIGTERM)
-        daemon.wait_all(2000, "client-closed", reason="drain")
+        daemon.wait_all(1500, "client-closed", reason="drain")
         self.assertEqual(daemon.process.wait(PATIENCE), 0)
