@@ -1,6 +1,7 @@
 """The rounds: one server after the other, again and again and each time in another order, so that
 the machine's noise, and what a server leaves behind, are unfair to all of them alike."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -35,7 +36,8 @@ def go_first(pid):
     it may, and then the figures are those of the machine too."""
     if os.geteuid() == 0:
         for task in os.listdir(f"/proc/{pid}/task"):
-            os.sched_setscheduler(int(task), os.SCHED_FIFO, os.sched_param(1))
+            with contextlib.suppress(ProcessLookupError):   # it has ended
+                os.sched_setscheduler(int(task), os.SCHED_FIFO, os.sched_param(1))
 
 
 class Bench:

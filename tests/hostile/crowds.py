@@ -32,19 +32,35 @@ def out_of_descriptors(scene):
         said = [event for event in daemon.events if event.name != "client-closed"]
         scene.figure("log-lines", len(said) - said.index(daemon.find("ready")[0]) - 1, 2)
 
-        inside = [client for client in clients if answered(client)]
-        outside = [client for client in clients if client not in inside]
-        for client in inside[:20]:
-            client.close()
-        began = time.monotonic()
-        select.select([client.socket for client in outside], [], [], 10)
-        scene.figure("accepts-again-after", 1000 * (time.monotonic() - began), 200, "ms")
-        for client in inside[20:]:
+        inside, outside = divide(clients)
+        times = []
+        for _ in range(3):
+            times.append(make_room(inside[:20], outside))
+            inside, outside = inside[20:] + divide(outside)[0], divide(outside)[1]
+        scene.figure("accepts-again-after", 1000 * min(times), 200, "ms")
+        for client in inside:
             client.close()
         come_in(outside)
     resumed = daemon.wait("accept-resumed")
     if float(resumed["after"].rstrip("s")) < seconds:
         raise AssertionError(f"it says that it took {resumed['after']}")
+
+
+def divide(clients):
+    """Those who have been answered, and those who wait."""
+    inside = [client for client in clients if answered(client)]
+    return inside, [client for client in clients if client not in inside]
+
+
+def make_room(leaving, outside):
+    """How long it takes until the first one comes in; others do, until all room is taken."""
+    for client in leaving:
+        client.close()
+    began = time.monotonic()
+    select.select([client.socket for client in outside], [], [], 10)
+    took = time.monotonic() - began
+    eventually(lambda: sum(map(answered, outside)) == len(leaving), "the room is taken")
+    return took
 
 
 def come_in(clients):

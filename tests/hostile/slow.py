@@ -48,8 +48,8 @@ def slow_writers(scene):
         turn = collections.deque()
         for _ in range(count):
             client = Client(daemon.endpoint("knock-knock"))
-            client.send(b"x")
             begun[client] = time.monotonic()
+            client.send(b"x")
             watch.add(client, select.EPOLLIN)
             turn.append((begun[client] + 1, client))
         enough = time.monotonic() + limit + 10 * GRACE

@@ -27,7 +27,7 @@ def wall_clock(scene):
     years, times = set(), []
     with scene.honest():
         for jump in [YEAR, -YEAR, 0] * scene.times:
-            client, came = scene.connect("quick"), time.monotonic()
+            came, client = time.monotonic(), scene.connect("quick")
             with open(offset, "r+b") as file:
                 file.write(struct.pack("q", jump))
             client.receive_all()
