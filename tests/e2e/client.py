@@ -35,6 +35,14 @@ def free_port():
                 return port
 
 
+def free_ports(count):
+    """So many that differ."""
+    ports = set()
+    while len(ports) < count:
+        ports.add(free_port())
+    return tuple(ports)
+
+
 class Client:
     """One connection. `name` is what the daemon's log calls it in `remote=`."""
 

@@ -6,7 +6,7 @@ import threading
 
 from banterd import PATIENCE, eventually
 from case import DaemonTest, listener, server
-from client import Client, free_port
+from client import Client, free_port, free_ports
 
 
 class Reload(DaemonTest):
@@ -131,7 +131,7 @@ class Reload(DaemonTest):
         self.assert_echoes(self.connect_to(f"127.0.0.1:{port}"))
 
     def test_two_listeners_may_swap_their_endpoints(self):
-        ports = free_port(), free_port()
+        ports = free_ports(2)
         def both(first, second):
             return self.config(listener("echo", listen=f"127.0.0.1:{first}"),
                                listener("daytime", listen=f"127.0.0.1:{second}"))
@@ -353,7 +353,7 @@ class PendingConnects(DaemonTest):
                                  server(workers=1) + listener("stays", "echo"))
 
     def test_they_are_served_when_the_server_drains(self):
-        daemon = self.start(server(workers=1) + listener("echo"))
+        daemon = self.start(server(workers=1, drain_timeout="1h") + listener("echo"))
         clients = self.connect_while_stopped(daemon, daemon.endpoint("echo"))
         daemon.signal(signal.SIGTERM)
         daemon.signal(signal.SIGCONT)
