@@ -342,21 +342,30 @@ class Daemon:
     def pid(self):
         return self.process.pid
 
+    def _files(self):
+        """What is behind each of its descriptors."""
+        files = {}
+        for fd in pathlib.Path(f"/proc/{self.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):    # it was closed meanwhile
+                files[int(fd.name)] = os.readlink(fd)
+        return files
+
     def open_fds(self):
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+        """How many it has, but for the copy of stderr by which it makes room for many."""
+        files = self._files()
+        return sum(fd <= 2 or file != files.get(2) for fd, file in files.items())
 
     def has_open(self, ours):
         """Whether it has that socket of ours too."""
-        for fd in pathlib.Path(f"/proc/{self.pid}/fd").iterdir():
-            with contextlib.suppress(FileNotFoundError):    # it was closed meanwhile
-                if os.path.samestat(fd.stat(), os.fstat(ours.fileno())):
-                    return True
-        return False
+        return os.readlink(f"/proc/self/fd/{ours.fileno()}") in self._files().values()
 
     def states(self):
         """What each of its threads is doing, by the letters of proc(5)."""
-        return [(task / "stat").read_text().rpartition(")")[2].split()[0]
-                for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir()]
+        states = []
+        for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):    # it has ended
+                states.append((task / "stat").read_text().rpartition(")")[2].split()[0])
+        return states
 
     def busy_share(self, client):
         """In how much of the time until the client hears something one of its threads wants a

@@ -32,7 +32,7 @@ class HalfClose(DaemonTest):
     def test_a_client_that_has_finished_and_does_not_read_is_closed(self):
         daemon = self.start(listener("echo", max_output="64M", write_timeout="3s"))
         client = self.connect(daemon, "echo", receive_buffer=4096)
-        client.send(MEGABYTE * 8)
+        client.send(MEGABYTE)
         client.half_close()
         self.assert_closed(daemon, client, "write-timeout")
 

@@ -1,5 +1,6 @@
 """Sockets that a service manager passes: the listener that has their name takes them."""
 
+import contextlib
 import fcntl
 import os
 import pathlib
@@ -113,8 +114,10 @@ class Taken(PassedTest):
         daemon = self.prepare(ECHO, launcher=["systemd-socket-activate", "-l", path, "--fdname=echo"])
         daemon.spawn()
         daemon.read_log()
-        eventually(lambda: os.path.exists(path), "the socket")
-        client = self.connect_to(f"unix:{path}")
+        def connected():
+            with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+                return self.connect_to(f"unix:{path}")
+        client = eventually(connected, "somebody listens")
         self.assert_echoes(client)
         client.close()
         self.assertEqual(daemon.wait("listening", listener="echo")["address"], f"unix:{path}")

@@ -148,11 +148,17 @@ class Stop(DaemonTest):
         self.assertEqual(daemon.wait_exit(), 0)
         self.assertEqual(len(daemon.find("client-closed", reason="drain")), 25)
 
-    def test_one_that_is_suspended_while_it_ends_is_not_given_up(self):
+    def suspend_while_it_ends(self):
+        """The daemon; None if it has ended before."""
         daemon = self.start_dawdling(8)
         self.insist(daemon)
         daemon.signal(signal.SIGSTOP)
-        eventually(daemon.stopped, "the daemon is suspended")
+        eventually(lambda: daemon.process.poll() is not None or daemon.stopped(),
+                   "the daemon is suspended, or has ended")
+        return daemon if daemon.process.returncode is None else None
+
+    def test_one_that_is_suspended_while_it_ends_is_not_given_up(self):
+        daemon = eventually(self.suspend_while_it_ends, "one is suspended while it ends")
         since = time.monotonic()
         eventually(lambda: time.monotonic() - since > 1.2, "its time is over")
         daemon.signal(signal.SIGCONT)
