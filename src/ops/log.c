@@ -1,9 +1,10 @@
 /*
  * ops/log.c - see log.h.
  *
- * The ring is guarded by one mutex, held for no longer than a copy of a line. The writer thread
- * takes what is there, lets go of the mutex, and may then block in write(2) for as long as stderr
- * likes: nobody waits for it but log_stop(), and that only for a second.
+ * The ring is guarded by one mutex, held for no longer than making a line takes. The writer thread
+ * lets go of it to write, and may then block in write(2) for as long as stderr likes: nobody waits
+ * for it but log_stop(), and that only for a second. Only what has been written leaves the ring, to
+ * the byte: after an error, of a full disk for instance, a line goes on where it was torn.
  */
 #include "ops/log.h"
 
@@ -20,8 +21,9 @@
 #include "ops/thread.h"
 
 #define RING_SIZE ((size_t)256 * 1024)
-#define LINE_SIZE ((size_t)8192) /* a message may hold two paths */
-#define STOP_PATIENCE 1          /* seconds */
+#define LINE_SIZE ((size_t)8192)       /* a message may hold two paths */
+#define PIECE_SIZE ((size_t)16 * 1024) /* its room is free again as soon as it is out */
+#define STOP_PATIENCE 1                /* seconds */
 
 static struct {
     pthread_mutex_t mutex;
@@ -211,29 +213,6 @@ static size_t write_out(const char *bytes, size_t length)
     return done;
 }
 
-static uint64_t count_lines(const char *bytes, size_t length)
-{
-    uint64_t lines = 0;
-    for (size_t i = 0; i < length; i++)
-        lines += bytes[i] == '\n';
-    return lines;
-}
-
-/*
- * Writes a piece of the ring, by the writer alone. Returns how many lines are lost, on a full disk
- * for instance; a line that was written in part is ended before the next one.
- */
-static uint64_t write_lines(const char *bytes, size_t length)
-{
-    static bool torn;
-    if (torn && write_out("\n", 1) == 1)
-        torn = false;
-    size_t done = torn ? 0 : write_out(bytes, length);
-    if (done > 0 && done < length)
-        torn = bytes[done - 1] != '\n';
-    return count_lines(bytes + done, length - done);
-}
-
 static bool ring_append(const struct line *line)
 {
     if (line->length > RING_SIZE - ring.length)
@@ -246,44 +225,32 @@ static bool ring_append(const struct line *line)
     return true;
 }
 
-/* Takes as much as fits and lies together; under the mutex. */
-static size_t ring_take(char *bytes, size_t size)
+/*
+ * Writes a piece of the ring from where it lies, and without the mutex: nobody else takes anything
+ * out. Whether it was written whole.
+ */
+static bool write_piece(void)
 {
-    size_t length = ring.length < size ? ring.length : size;
+    const char *bytes = ring.bytes + ring.start;
+    size_t length = ring.length < PIECE_SIZE ? ring.length : PIECE_SIZE;
     if (length > RING_SIZE - ring.start)
         length = RING_SIZE - ring.start;
-    memcpy(bytes, ring.bytes + ring.start, length);
-    ring.start = (ring.start + length) % RING_SIZE;
-    ring.length -= length;
-    return length;
-}
-
-/* Both let go of the mutex while they write. Whether everything was written. */
-
-static bool write_ring(void)
-{
-    static char bytes[16 * 1024];
-    size_t length = ring_take(bytes, sizeof(bytes));
     pthread_mutex_unlock(&ring.mutex);
-    uint64_t lost = write_lines(bytes, length);
+    size_t done = write_out(bytes, length);
     pthread_mutex_lock(&ring.mutex);
-    ring.dropped += lost;
-    return lost == 0;
+    ring.start = (ring.start + done) % RING_SIZE;
+    ring.length -= done;
+    return done == length;
 }
 
-/* Once everything before the gap is out, says how large the gap is. */
-static bool write_dropped(void)
+/* Closes the gap by a line that says how large it is: when the ring is empty, so once a gap. */
+static void append_dropped(void)
 {
     struct line line;
-    uint64_t dropped = ring.dropped;
-    struct log_field count = log_number("count", dropped);
-    pthread_mutex_unlock(&ring.mutex);
+    struct log_field count = log_number("count", ring.dropped);
     format_event(&line, LOG_WARNING, "log-dropped", &count, 1);
-    bool written = write_lines(line.bytes, line.length) == 0;
-    pthread_mutex_lock(&ring.mutex);
-    if (written)
-        ring.dropped -= dropped;
-    return written;
+    if (ring_append(&line))
+        ring.dropped = 0;
 }
 
 static void *run_writer(void *unused)
@@ -292,10 +259,10 @@ static void *run_writer(void *unused)
     (void)unused;
     pthread_mutex_lock(&ring.mutex);
     for (;;) {
-        if (ring.length > 0) {
-            works = write_ring();
-        } else if (ring.dropped > 0 && works) {
-            works = write_dropped();
+        if (ring.length == 0 && ring.dropped > 0)
+            append_dropped();
+        if (ring.length > 0 && works) {
+            works = write_piece();
         } else if (ring.stopping) {
             break;
         } else {

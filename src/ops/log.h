@@ -5,8 +5,8 @@
  *     <6>info client-closed id=7 listener=echo ...   (under systemd: the journal has the time)
  *
  * Events go into a ring buffer, and a thread of the log's own writes them out. Where stderr stalls
- * the ring fills, and what does not fit is dropped and counted: `log-dropped count=N` follows.
- * Every function may be called by any thread.
+ * or fails the ring fills, and what does not fit is dropped and counted: `log-dropped count=N`
+ * follows. Every function may be called by any thread.
  */
 #ifndef BANTERD_OPS_LOG_H
 #define BANTERD_OPS_LOG_H

@@ -187,26 +187,52 @@ class StalledReader(UnreadLog):
             self.assertIsNotNone(Event.parse(line), line)
 
 
+@left_out_if(counted(), "there is no room for the counters either")
 class FullDisk(UnreadLog):
-    @left_out_if(counted(), "there is no room for the counters either")
-    def test_a_line_that_was_torn_does_not_spoil_the_next(self):
+    """The log is a file, which has no room for more of it, until it has again."""
+
+    KEPT = 256 * 1024   # so much of the log waits for room
+
+    def assert_all_is_told(self, room, visits, drops):
+        """Of a log that stops at so many bytes, for so many visits."""
         with tempfile.NamedTemporaryFile() as file:
             def log_to_file():
                 os.dup2(os.open(file.name, os.O_WRONLY | os.O_APPEND), 2)
                 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-                resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+                resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
 
+            log = pathlib.Path(file.name)
             daemon, endpoint = self.start_unread(before_exec=log_to_file)
-            self.visit(endpoint, 20)
-            eventually(lambda: os.path.getsize(file.name) == 1000, "the disk is full")
-            self.visit(endpoint, 20)
+            come = 1    # to see whether it answers
+            while log.stat().st_size < room:
+                self.assertLess(come, room, "a line has more than a byte")
+                self.visit(endpoint, 10)
+                come += 10
+            self.visit(endpoint, visits)
+            self.assertEqual(log.stat().st_size, room)
             resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
             self.visit(endpoint, 20)
+            if drops:
+                eventually(lambda: b"log-dropped" in log.read_bytes(), "the gap is closed")
             daemon.stop()
-            log = pathlib.Path(file.name).read_text(encoding="utf-8")
-        torn = [line for line in log.splitlines() if not Event.parse(line)]
-        self.assertEqual(torn, [log[:1000].rpartition("\n")[2]])
-        self.assertRegex(log, r"(?m)^\S+ warning log-dropped count=[1-9]\d*$")
+            lines = log.read_text(encoding="utf-8").splitlines()
+        events = [Event.parse(line) for line in lines]
+        self.assertEqual([line for line, event in zip(lines, events) if not event], [])
+        closed = [int(event["id"]) for event in events if event.name == "client-closed"]
+        dropped = sum(int(event["count"]) for event in events if event.name == "log-dropped")
+        self.assertEqual(dropped > 0, drops)
+        self.assertEqual(len(set(closed)) + dropped, come + visits + 20)
+        self.assertEqual(len(set(closed)), len(closed))
+
+    def test_nothing_is_lost_where_there_is_room_again_soon(self):
+        for room in 1000, 5001, self.KEPT - 1, self.KEPT, self.KEPT + 1:
+            with self.subTest(room):
+                self.assert_all_is_told(room, 100, drops=False)
+
+    def test_what_was_dropped_is_counted_where_there_is_no_room_for_long(self):
+        for room in 1000, self.KEPT:
+            with self.subTest(room):
+                self.assert_all_is_told(room, 3000, drops=True)
 
 
 class NoLog(UnreadLog):
