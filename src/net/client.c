@@ -23,7 +23,7 @@
 
 static void on_readable(evutil_socket_t fd, short what, void *argument);
 static void on_drained(void *owner);
-static void on_broken(void *owner);
+static void on_broken(void *owner, int error);
 
 static const struct stream_events stream_events = {on_readable, on_drained, on_broken};
 
@@ -240,11 +240,11 @@ static void on_drained(void *owner)
     settle(client);
 }
 
-static void on_broken(void *owner)
+static void on_broken(void *owner, int error)
 {
     struct banter_client *client = owner;
     begin(client->listener);
-    client_close(client, BANTER_CLIENT_RESET);
+    client_close(client, reason_of_error(error));
     settle(client);
 }
 

@@ -17,12 +17,13 @@ static void on_drained(struct bufferevent *bev, void *argument)
     stream->events->drained(stream->owner);
 }
 
+/* It only writes: an error is all that can happen, and errno is that of the write still. */
 static void on_event(struct bufferevent *bev, short what, void *argument)
 {
     struct stream *stream = argument;
     (void)bev;
-    if (what & (BEV_EVENT_ERROR | BEV_EVENT_EOF))
-        stream->events->broken(stream->owner);
+    (void)what;
+    stream->events->broken(stream->owner, -errno);
 }
 
 int stream_start(struct stream *stream, struct loop *loop, int fd,

@@ -31,9 +31,9 @@
 
 /* What a stream tells its owner; the argument is the owner. */
 struct stream_events {
-    event_callback_fn readable;   /* stream_read() has something to say */
-    void (*drained)(void *owner); /* the output fell to the low mark, or was sent whole */
-    void (*broken)(void *owner);  /* sending failed for good */
+    event_callback_fn readable;             /* stream_read() has something to say */
+    void (*drained)(void *owner);           /* the output fell to the low mark, or was sent whole */
+    void (*broken)(void *owner, int error); /* sending failed for good, with -errno */
 };
 
 /* What every wake-up touches stands first and together. */

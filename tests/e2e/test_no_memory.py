@@ -1,5 +1,6 @@
 """Memory runs out: the client that it was for is closed, and the others are served."""
 
+import contextlib
 import pathlib
 import resource
 import signal
@@ -107,6 +108,29 @@ class Shortage(DaemonTest):
         self.daemon.wait("ready")
         self.assert_echoes(self.connect(self.daemon, "echo"))
         self.daemon.stop()
+
+
+@NEEDS_MALLOC
+class NoSending(DaemonTest):
+    """The kernel has no memory for what is to be sent."""
+
+    def test_a_client_that_it_fails_is_not_said_to_have_broken_the_connection(self):
+        directory = tempfile.TemporaryDirectory(prefix="banterd-")
+        self.addCleanup(directory.cleanup)
+        preloaded = modules.compile_module("shortage", directory.name)
+        file = pathlib.Path(directory.name) / "no-sending"
+        daemon = self.start(listener("echo") + listener("chargen"), environment={
+            "LD_PRELOAD": str(preloaded), "NO_SENDING": str(file)})
+        answered, waiting = self.connect(daemon, "echo"), self.connect(daemon, "chargen")
+        waiting.receive_line()
+        file.touch()
+        answered.send(b"hello")     # whose answer is sent at once
+        self.assert_closed(daemon, answered, "error")
+        with contextlib.suppress(ConnectionResetError):
+            waiting.receive_all()   # and for whom more waits all the time
+        self.assert_closed(daemon, waiting, "error")
+        file.unlink()
+        self.assert_echoes(self.connect(daemon, "echo"))
 
 
 @NEEDS_MALLOC

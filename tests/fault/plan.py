@@ -55,7 +55,8 @@ KINDS = {
     "timerfd_create": {**_FILES, **_MEMORY},
     "write": {"EINTR": HARMLESS, **_SHORT, **_harm("ENOSPC", "EIO")},
     "write_log": {**_AGAIN, **_SHORT},
-    "writev": {**_AGAIN, **_SHORT, **_harm("ECONNRESET", "EPIPE", "ETIMEDOUT")},
+    "writev": {**_AGAIN, **_SHORT,
+               **_harm("ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENOMEM", "ENOBUFS")},
 }
 
 # Errors that say that what is configured is not there; all others are failures of the system.

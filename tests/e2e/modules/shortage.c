@@ -1,8 +1,8 @@
 /*
  * shortage.c - no protocol, but preloaded into a daemon: as long as the file is there that the
- * environment variable SHORTAGE names, no thread but the main one gets any memory; of the file that
- * NO_EPOLL names, none but the main one can wait for events; and of that of NO_ACCEPT, none
- * accepts.
+ * environment variable SHORTAGE names, no thread but the main one gets any memory; of NO_EPOLL, none
+ * can wait for events; of NO_ACCEPT, none accepts; and of NO_SENDING, the kernel has no memory for
+ * what a socket is to send, now or later.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 void *__libc_malloc(size_t size);
@@ -54,4 +55,18 @@ int accept4(int fd, struct sockaddr *restrict peer, socklen_t *restrict length, 
     if (is_short("NO_ACCEPT"))
         return -1;
     return (int)syscall(SYS_accept4, fd, peer, length, flags);
+}
+
+ssize_t send(int fd, const void *bytes, size_t length, int flags)
+{
+    if (is_short("NO_SENDING"))
+        return -1;
+    return syscall(SYS_sendto, fd, bytes, length, flags, NULL, 0);
+}
+
+ssize_t writev(int fd, const struct iovec *pieces, int count)
+{
+    if (is_short("NO_SENDING"))
+        return -1;
+    return syscall(SYS_writev, fd, pieces, count);
 }
