@@ -146,16 +146,6 @@ static void finish_event(struct banter_client *client)
         half_close(client);
 }
 
-/* 0 or -errno. */
-static int await_input(struct banter_client *client)
-{
-    bool was_reading = client->stream.reading;
-    int error = stream_set_reading(&client->stream, wants_input(client));
-    if (client->stream.reading && !was_reading && client->line_begun)
-        client->line_begun = clock_now();
-    return error;
-}
-
 /*
  * Whether there is nothing to be done for the client until its next event: it listens, and all that
  * it was told has been sent. Its deadline is early enough then, since the one limit that is left is
@@ -170,7 +160,8 @@ static bool is_at_rest(const struct banter_client *client)
 
 static void bring_to_rest(struct banter_client *client)
 {
-    if (client->state != CLIENT_GONE && await_input(client) < 0) {
+    if (client->state != CLIENT_GONE &&
+        stream_set_reading(&client->stream, wants_input(client)) < 0) {
         client_close(client, BANTER_ERROR);
         finish_event(client);
     }

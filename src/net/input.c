@@ -140,6 +140,7 @@ void input_end(struct banter_client *client)
         return;
     if (protocol->line && line_rest(&client->framer, &line, &length) == LINE_READY)
         hear_line(client, protocol, line, length);
+    client->line_begun = 0;
     if (protocol->end && client->state == CLIENT_OPEN)
         protocol->end(client, client->session);
     else

@@ -29,10 +29,10 @@ static int64_t idle_limit(const struct banter_client *client)
     return after(client->active, client->listener->settings->idle_timeout);
 }
 
-/* While input is not taken, an unfinished line is not the client's fault. */
+/* Goes on while nothing is read: what the client does not take of its output is the reason. */
 static int64_t line_limit(const struct banter_client *client)
 {
-    if (client->state != CLIENT_OPEN || !client->stream.reading || client->line_begun == 0)
+    if (client->state != CLIENT_OPEN || client->line_begun == 0)
         return DEADLINE_NEVER;
     return after(client->line_begun, client->listener->settings->line_timeout);
 }

@@ -89,6 +89,14 @@ class Staying(DaemonTest):
                          ["hello", "told 1 times", "idle timeout"])
         self.assert_closed(daemon, client, "idle-timeout")
 
+    def test_the_line_that_the_end_of_input_finishes_has_no_deadline_any_more(self):
+        daemon, client = self.stay(idle_timeout="1s", line_timeout="300ms")
+        client.send(b"hello")
+        client.half_close()
+        self.assertEqual([client.hear() for _ in range(3)],
+                         ["hello", "told 1 times", "idle timeout"])
+        self.assert_closed(daemon, client, "idle-timeout")
+
     def test_a_client_that_does_not_close_its_side_is_let_go(self):
         daemon, client = self.stay(idle_timeout="1h")
         client.say("bye")

@@ -6,6 +6,7 @@ import tempfile
 import time
 
 import modules
+from banterd import PATIENCE
 from case import DaemonTest, listener
 
 
@@ -80,6 +81,33 @@ class TimeLimits(DaemonTest):
         event = self.assert_closed(daemon, client, "line-timeout")
         self.assertGreaterEqual(float(event["duration"].removesuffix("s")), 0.49)
         self.assertEqual(event["lines"], "0")
+
+    def test_nor_do_questions_whose_answers_have_to_wait(self):
+        daemon = self.start(listener("knock-knock", line_timeout="500ms", telnet="yes",
+                                     max_output="1K"))
+        client = self.connect(daemon, "knock-knock")
+        self.assertEqual(client.hear(), "Knock! Knock!")
+        client.send(b"x")
+        self.assertTrue(self.ask_more_than_is_read(client).endswith(b"\r\nline timeout\r\n"))
+        event = self.assert_closed(daemon, client, "line-timeout")
+        self.assertGreaterEqual(float(event["duration"].removesuffix("s")), 0.49)
+        self.assertEqual(event["lines"], "0")
+
+    def ask_more_than_is_read(self, client):
+        """Asks "are you there?" (RFC 854) all the time, which makes an answer nine times as long,
+        so that the daemon pauses again and again; the last that it hears."""
+        heard, started = b"", time.monotonic()
+        client.socket.setblocking(False)
+        while time.monotonic() - started < 20:
+            readable, writable, _ = select.select([client.socket], [client.socket], [], PATIENCE)
+            if writable:
+                client.socket.send(b"\xff\xf6" * 1000)
+            if readable:
+                data = client.socket.recv(65536)
+                if not data:
+                    return heard
+                heard = (heard + data)[-100:]
+        self.fail("a line may last for ever")
 
     def test_finished_lines_have_no_line_deadline(self):
         daemon = self.start(listener("knock-knock", line_timeout="200ms", idle_timeout="1s"))
