@@ -100,6 +100,17 @@ static void unlink_client(struct loop *loop, struct banter_client *client)
         loop->emptied(loop);
 }
 
+/*
+ * The kernel goes on sending for minutes what it holds, even to who takes nothing, and then ends as
+ * if that had been all. Whoever is cut off is to know it, and to cost nothing from then on.
+ */
+static void close_stream(struct banter_client *client)
+{
+    if (reason_is_abrupt(client->reason))
+        stream_break(&client->stream);
+    stream_stop(&client->stream);
+}
+
 /* The log hears of it last: whoever reads it there finds the place free and the socket closed. */
 static void client_free(struct banter_client *client)
 {
@@ -114,7 +125,7 @@ static void client_free(struct banter_client *client)
                             .duration = (uint64_t)(clock_now() - client->opened)};
     record_addresses(&record, client->stream.fd, &client->remote);
     deadline_cancel(&client->deadline);
-    stream_stop(&client->stream);
+    close_stream(client);
     line_fini(&client->framer);
     admission_leave(loop->admission, listener->settings, listener->tally, &client->remote);
     record_log(&record);

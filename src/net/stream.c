@@ -54,6 +54,13 @@ static bool attach(struct stream *stream)
     return true;
 }
 
+void stream_break(struct stream *stream)
+{
+    const struct linger never = {.l_onoff = 1};
+    /* Where it fails, or the socket is a unix one, close() does what it can. */
+    (void)setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &never, sizeof(never));
+}
+
 void stream_stop(struct stream *stream)
 {
     /* Both take the fd out of epoll at once, so that it may be closed here, and its number used

@@ -63,6 +63,12 @@ __attribute__((warn_unused_result)) int stream_start(struct stream *stream, stru
                                                      void *owner, size_t high_mark,
                                                      bool queue_only);
 
+/*
+ * To be called before stream_stop(): what the kernel has not sent yet is dropped, and the client
+ * sees a reset in the place of an end.
+ */
+void stream_break(struct stream *stream);
+
 /* Closes the socket and lets go of everything; no event comes any more. */
 void stream_stop(struct stream *stream);
 

@@ -132,6 +132,13 @@ class TimeLimits(DaemonTest):
         self.assertEqual(event["reason"], "write-timeout")
         self.assertGreaterEqual(float(event["duration"].removesuffix("s")), 0.29)
 
+    def test_who_reads_too_late_does_not_take_a_part_for_the_whole(self):
+        daemon = self.start(listener("chargen", write_timeout="300ms"))
+        client = self.connect(daemon, "chargen")
+        self.assert_closed(daemon, client, "write-timeout")
+        with self.assertRaises(ConnectionResetError):
+            client.receive_all()
+
     def test_a_client_that_reads_slowly_is_not_closed(self):
         daemon = self.start(listener("chargen", write_timeout="2s"))
         self.read_slowly(daemon, 4)
