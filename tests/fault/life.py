@@ -117,7 +117,10 @@ class Life:
     # Talking.
 
     def connect(self, endpoint):
-        client = Guest(endpoint)
+        try:
+            client = Guest(endpoint)
+        except ConnectionResetError:    # who is spoken to first may be cut off before he is in
+            raise Ended from None
         self.clients.append(client)
         return client
 
