@@ -1,8 +1,8 @@
 /*
  * shortage.c - no protocol, but preloaded into a daemon: as long as the file is there that the
- * environment variable SHORTAGE names, no thread but the main one gets any memory; of NO_EPOLL, none
- * can wait for events; of NO_ACCEPT, none accepts; and of NO_SENDING, the kernel has no memory for
- * what a socket is to send, now or later.
+ * environment variable SHORTAGE names, no thread but the main one gets any memory; of NO_EPOLL,
+ * none can wait for events; of NO_ACCEPT, none accepts; and of NO_SENDING, the kernel has no memory
+ * for what a socket is to send, now or later.
  */
 #include <errno.h>
 #include <stdbool.h>
