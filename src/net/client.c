@@ -21,6 +21,9 @@
 /* Many clients are ended in pieces of so long, between which the loop turns. */
 #define ENDING_MS 20
 
+/* Who was sent no more leaves no more behind: about what the socket itself costs the kernel. */
+#define SMALL_OUTPUT 4096
+
 static void on_readable(evutil_socket_t fd, short what, void *argument);
 static void on_drained(void *owner);
 static void on_broken(void *owner, int error);
@@ -102,12 +105,15 @@ static void unlink_client(struct loop *loop, struct banter_client *client)
 
 /*
  * The kernel goes on sending for minutes what it holds, even to who takes nothing, and then ends as
- * if that had been all. Whoever is cut off is to know it, and to cost nothing from then on.
+ * if that had been all. Whoever is cut off is to know it, and to cost nothing from then on; others
+ * get what is left, but no longer than if we had waited with closing.
  */
 static void close_stream(struct banter_client *client)
 {
     if (reason_is_abrupt(client->reason))
         stream_break(&client->stream);
+    else if (client->stream.written > SMALL_OUTPUT)
+        stream_limit_rest(&client->stream, limits_of_rest(client));
     stream_stop(&client->stream);
 }
 

@@ -12,6 +12,9 @@
 /* How long the last output may take to leave where write-timeout is never. */
 #define FLUSH_MS 30000
 
+/* About as long as the kernel tries by itself where nobody answers: a limit is for less. */
+#define KERNEL_MS 100000
+
 static int64_t after(int64_t since, int64_t limit)
 {
     return limit > 0 ? since + limit : DEADLINE_NEVER;
@@ -100,4 +103,10 @@ enum banter_reason limits_exceeded(struct banter_client *client)
     if (now >= idle_limit(client))
         return BANTER_IDLE_TIMEOUT;
     return 0;
+}
+
+int64_t limits_of_rest(const struct banter_client *client)
+{
+    int64_t timeout = client->listener->settings->write_timeout;
+    return timeout == 0 ? FLUSH_MS : earlier(timeout, KERNEL_MS);
 }

@@ -20,4 +20,7 @@ void limits_note_output(struct banter_client *client);
 /* Which limit the client has gone beyond; 0 is none. */
 enum banter_reason limits_exceeded(struct banter_client *client);
 
+/* How long the kernel may try, after the end, to deliver what is left; milliseconds. */
+int64_t limits_of_rest(const struct banter_client *client);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -59,6 +60,15 @@ void stream_break(struct stream *stream)
     const struct linger never = {.l_onoff = 1};
     /* Where it fails, or the socket is a unix one, close() does what it can. */
     (void)setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &never, sizeof(never));
+}
+
+/* TCP alone has a rest of its own: what a unix socket has sent belongs to the other side. */
+void stream_limit_rest(struct stream *stream, int64_t limit)
+{
+    const int milliseconds = (int)limit;
+    if (stream_delivered(stream) < stream_sent(stream))
+        (void)setsockopt(stream->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds,
+                         sizeof(milliseconds));
 }
 
 void stream_stop(struct stream *stream)

@@ -69,6 +69,12 @@ __attribute__((warn_unused_result)) int stream_start(struct stream *stream, stru
  */
 void stream_break(struct stream *stream);
 
+/*
+ * The other way: what the kernel has still to deliver is let go of when it has not moved for so
+ * many milliseconds. System calls, as for stream_delivered().
+ */
+void stream_limit_rest(struct stream *stream, int64_t limit);
+
 /* Closes the socket and lets go of everything; no event comes any more. */
 void stream_stop(struct stream *stream);
 

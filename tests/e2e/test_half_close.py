@@ -1,11 +1,15 @@
 """One side has finished, the other has not."""
 
+import re
+import select
 import tempfile
 import threading
 
 import banterd
 import modules
+from banterd import eventually
 from case import DaemonTest, listener
+from client import port_of
 
 MEGABYTE = bytes(range(256)) * 4096
 
@@ -35,6 +39,34 @@ class HalfClose(DaemonTest):
         client.send(MEGABYTE)
         client.half_close()
         self.assert_closed(daemon, client, "write-timeout")
+
+    def test_what_such_a_client_leaves_in_the_kernel_goes_after_write_timeout(self):
+        daemon = self.start(listener("echo", write_timeout="1s"))
+        client = self.connect(daemon, "echo", receive_buffer=4096)
+        client.send(MEGABYTE[:100_000])
+        client.half_close()
+        self.assert_closed(daemon, client, "client-eof")
+        ports = port_of(daemon.endpoint("echo")), port_of(client.name)
+        self.assertTrue(self.in_kernel(*ports))
+        eventually(lambda: not self.in_kernel(*ports), "the kernel lets go of the connection")
+
+    def in_kernel(self, local, remote):
+        """Whether that connection is still there, although nobody has it open."""
+        with open("/proc/net/tcp", encoding="ascii") as connections:
+            return any(re.search(f":{local:04X} [0-9A-F]+:{remote:04X} ", line)
+                       for line in connections)
+
+    def test_what_a_slow_reader_has_to_take_comes_whole_after_the_end(self):
+        daemon = self.start(listener("echo", write_timeout="500ms"))
+        client = self.connect(daemon, "echo", receive_buffer=4096)
+        client.send(MEGABYTE[:100_000])
+        client.half_close()
+        self.assert_closed(daemon, client, "client-eof")
+        heard = bytearray()
+        while data := client.socket.recv(4096):
+            heard += data
+            select.select([], [], [], 0.05)
+        self.assertEqual(bytes(heard), MEGABYTE[:100_000])
 
     def test_pipelined_lines_are_answered_after_half_close(self):
         daemon = self.start(listener("knock-knock"))
