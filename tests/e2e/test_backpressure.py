@@ -1,10 +1,13 @@
 """Clients that do not read: they cost no memory, no processor time, and nobody else anything."""
 
 import hashlib
+import re
+import subprocess
 import threading
 
 import banterd
 from case import DaemonTest, listener
+from client import port_of
 
 MEGABYTE = 1 << 20
 BLOCK = bytes(range(256)) * 1024
@@ -46,6 +49,15 @@ class BackPressure(DaemonTest):
             sender.start()
         for sender in senders:
             sender.join(banterd.PATIENCE)
+
+    def test_the_kernel_holds_no_more_input_of_a_client_that_was_fast(self):
+        daemon = self.start(listener("discard"))
+        client = self.connect(daemon, "discard")
+        client.send(BLOCK * 256)
+        port = port_of(daemon.endpoint("discard"))
+        sockets = subprocess.run(["ss", "-tmnH", f"sport = :{port}"], check=True, text=True,
+                                 stdout=subprocess.PIPE, timeout=banterd.PATIENCE).stdout
+        self.assertLessEqual(int(re.search(r"skmem:\(r\d+,rb(\d+)", sockets)[1]), 512 * 1024)
 
     def test_an_honest_reader_gets_every_byte_although_it_reads_late(self):
         daemon = self.start(listener("echo", max_output="64K"))
