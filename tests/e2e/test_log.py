@@ -247,7 +247,7 @@ class NoLog(UnreadLog):
             before_exec=fill_standard_error)
         self.visit(endpoint, 100)
         clock = self.connect_to(f"unix:{daemon.directory}/clock.sock")
-        self.assertLess(daemon.busy_share(clock), 0.5)
+        self.assertLess(daemon.busy_share(clock), 0.15)
         self.assert_ended(clock)
         self.visit(endpoint, 100)
         daemon.stop()

@@ -78,7 +78,7 @@ class Shortage(DaemonTest):
         client = self.connect(self.daemon, "echo")
         self.assert_echoes(client)
         self.start_reload()
-        self.assertLess(self.daemon.busy_share(client), 0.5)
+        self.assertLess(self.daemon.busy_share(client), 0.3)
         self.assert_ended(client)
 
     def test_a_second_one_waits_for_the_first(self):

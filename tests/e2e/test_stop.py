@@ -196,7 +196,7 @@ class Stop(DaemonTest):
         self.assertEqual(daemon.wait_exit(), 0)
 
     def test_thousands_of_clients_end_together(self):
-        # The log holds so many lines back, though its writer may not have a CPU for a while.
+        # The ring of the log has room for the lines of so many, should its writer have no CPU.
         daemon = self.start(server(drain_timeout="300ms") + listener("echo"))
         for _ in range(1500):
             self.connect(daemon, "echo")
