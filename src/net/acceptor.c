@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -199,8 +198,7 @@ static void on_readable(evutil_socket_t fd, short what, void *argument)
 /* Looks at once, as nobody may be waiting any more, which ends the shortage too. */
 static void on_retry(struct deadline *deadline)
 {
-    struct acceptor *acceptor =
-        (struct acceptor *)((char *)deadline - offsetof(struct acceptor, retry));
+    struct acceptor *acceptor = container_of(deadline, struct acceptor, retry);
     go_on(acceptor, event_add(acceptor->readable, NULL) < 0 ? ENOMEM : accept_clients(acceptor));
 }
 

@@ -258,8 +258,7 @@ static void on_broken(void *owner, int error)
 
 static void on_deadline(struct deadline *deadline)
 {
-    struct banter_client *client =
-        (struct banter_client *)((char *)deadline - offsetof(struct banter_client, deadline));
+    struct banter_client *client = container_of(deadline, struct banter_client, deadline);
     begin(client->listener);
     enum banter_reason reason = limits_exceeded(client);
     if (reason)

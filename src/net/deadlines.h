@@ -12,6 +12,7 @@
 #ifndef BANTERD_NET_DEADLINES_H
 #define BANTERD_NET_DEADLINES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct event_base;
@@ -29,6 +30,9 @@ struct deadline {
     int64_t when;
     void (*wake)(struct deadline *deadline); /* it may set and cancel any deadline */
 };
+
+/* What a deadline, or another member, is embedded in. */
+#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 /* NULL with errno when memory or descriptors are out. */
 struct deadlines *deadlines_new(struct event_base *base);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,7 +143,7 @@ static void commit(struct worker *worker, struct adoption *adoption)
 /* Reports what the worker has been waiting for. */
 static void on_emptied(struct loop *loop)
 {
-    struct worker *worker = (struct worker *)((char *)loop - offsetof(struct worker, loop));
+    struct worker *worker = container_of(loop, struct worker, loop);
     if (loop->leaving)
         return;
     if (worker->adopting) {
@@ -184,7 +183,7 @@ static void on_adopt(void *owner)
 
 static void on_adopt_retry(struct deadline *deadline)
 {
-    adopt((struct worker *)((char *)deadline - offsetof(struct worker, adopt_retry)));
+    adopt(container_of(deadline, struct worker, adopt_retry));
 }
 
 /* A generation that could not be adopted yet never is, and its sockets are closed too. */

@@ -31,7 +31,7 @@ static void keep_busy(int64_t milliseconds)
 
 static void on_wake(struct deadline *deadline)
 {
-    struct alarm *alarm = (struct alarm *)((char *)deadline - offsetof(struct alarm, deadline));
+    struct alarm *alarm = container_of(deadline, struct alarm, deadline);
     alarm->rang = clock_now();
     keep_busy(alarm->takes);
     if (alarm->again > alarm->rang)
