@@ -383,11 +383,10 @@ class Daemon:
         return int(re.search(rf"^{figure}:\s+(\d+) kB", status, re.MULTILINE)[1]) * 1024
 
     def pending(self, number):
-        """Whether the signal has been sent, and not been taken yet."""
-        try:
-            status = pathlib.Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
-        except FileNotFoundError:   # it has ended
+        """Whether the signal has been sent, and not been taken yet; one that ends takes none."""
+        if self.process.poll() is not None:
             return False
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
         masks = re.findall(r"^(?:Sig|Shd)Pnd:\s+([0-9a-f]+)$", status, re.MULTILINE)
         return any(int(mask, 16) >> (number - 1) & 1 for mask in masks)
 
