@@ -19,12 +19,6 @@
 /* How much of a client's output the kernel may hold that is not on its way yet, in bytes. */
 #define KERNEL_UNSENT (128 * 1024)
 
-/*
- * And how much of its input that nobody reads; the kernel doubles it, for what it needs itself.
- * With half of that, whoever sends as fast as it can is slower by a twentieth.
- */
-#define KERNEL_UNREAD (256 * 1024)
-
 static int set_to(int fd, int level, int option, int value)
 {
     return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
@@ -40,8 +34,7 @@ static int set(int fd, int level, int option)
  * socket. SO_OOBINLINE because telnet sends the mark of its SYNCH as urgent data, which would
  * otherwise be missing from the stream. TCP_NOTSENT_LOWAT because the kernel's buffer would grow to
  * megabytes for a client that does not read: beyond max-output, without a time limit, and for some
- * hundred clients until there is no memory for anybody's connections. SO_RCVBUF because it would
- * grow likewise, to tens of megabytes, for one that goes on sending while it is not read from.
+ * hundred clients until there is no memory for anybody's connections.
  */
 static int set_client_options(int fd)
 {
@@ -52,8 +45,6 @@ static int set_client_options(int fd)
         error = set(fd, IPPROTO_TCP, TCP_NODELAY);
     if (!error)
         error = set_to(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, KERNEL_UNSENT);
-    if (!error)
-        error = set_to(fd, SOL_SOCKET, SO_RCVBUF, KERNEL_UNREAD);
     /* A passed socket may be of a kind that does not know it. */
     return error == -ENOPROTOOPT || error == -EOPNOTSUPP ? 0 : error;
 }

@@ -50,11 +50,14 @@ class BackPressure(DaemonTest):
         for sender in senders:
             sender.join(banterd.PATIENCE)
 
-    def test_the_kernel_holds_no_more_input_of_a_client_that_was_fast(self):
-        daemon = self.start(listener("discard"))
-        client = self.connect(daemon, "discard")
-        client.send(BLOCK * 256)
-        port = port_of(daemon.endpoint("discard"))
+    def test_the_kernels_buffer_for_input_that_nobody_takes_is_small(self):
+        daemon = self.start(listener("echo"))
+        client = self.connect(daemon, "echo")
+        for _ in range(128):    # of a fast one it has grown
+            client.send(BLOCK)
+            client.receive(len(BLOCK))
+        client.send_until_blocked(BLOCK, 64 * MEGABYTE)
+        port = port_of(daemon.endpoint("echo"))
         sockets = subprocess.run(["ss", "-tmnH", f"sport = :{port}"], check=True, text=True,
                                  stdout=subprocess.PIPE, timeout=banterd.PATIENCE).stdout
         self.assertLessEqual(int(re.search(r"skmem:\(r\d+,rb(\d+)", sockets)[1]), 512 * 1024)
