@@ -37,9 +37,10 @@ class NoMemory(DaemonTest):
         self.assert_echoes(self.connect(daemon, "echo"))
 
 
-@NEEDS_MALLOC
-class Shortage(DaemonTest):
-    """The workers get no memory for a while; the main thread does."""
+class ShortageTest(DaemonTest):
+    """As long as `file` is there, the workers get none of what SWITCH stands for in shortage.c."""
+
+    SWITCH = ""
 
     def setUp(self):
         super().setUp()
@@ -47,7 +48,14 @@ class Shortage(DaemonTest):
         self.addCleanup(directory.cleanup)
         self.file = pathlib.Path(directory.name) / "short"
         preloaded = modules.compile_module("shortage", directory.name)
-        self.environment = {"LD_PRELOAD": str(preloaded), "SHORTAGE": str(self.file)}
+        self.environment = {"LD_PRELOAD": str(preloaded), self.SWITCH: str(self.file)}
+
+
+@NEEDS_MALLOC
+class Shortage(ShortageTest):
+    """The workers get no memory for a while; the main thread does."""
+
+    SWITCH = "SHORTAGE"
 
     def start_echo(self, **settings):
         self.daemon = self.start(listener("echo", **settings), environment=self.environment)
@@ -110,25 +118,22 @@ class Shortage(DaemonTest):
 
 
 @NEEDS_MALLOC
-class NoSending(DaemonTest):
+class NoSending(ShortageTest):
     """The kernel has no memory for what is to be sent."""
 
+    SWITCH = "NO_SENDING"
+
     def test_a_client_that_it_fails_is_not_said_to_have_broken_the_connection(self):
-        directory = tempfile.TemporaryDirectory(prefix="banterd-")
-        self.addCleanup(directory.cleanup)
-        preloaded = modules.compile_module("shortage", directory.name)
-        file = pathlib.Path(directory.name) / "no-sending"
-        daemon = self.start(listener("echo") + listener("chargen"), environment={
-            "LD_PRELOAD": str(preloaded), "NO_SENDING": str(file)})
+        daemon = self.start(listener("echo") + listener("chargen"), environment=self.environment)
         answered, waiting = self.connect(daemon, "echo"), self.connect(daemon, "chargen")
         waiting.receive_line()
-        file.touch()
+        self.file.touch()
         answered.send(b"hello")     # whose answer is sent at once
         self.assert_closed(daemon, answered, "error")
         with self.assertRaises(ConnectionResetError):
             waiting.receive_all()   # and for whom more waits all the time
         self.assert_closed(daemon, waiting, "error")
-        file.unlink()
+        self.file.unlink()
         self.assert_echoes(self.connect(daemon, "echo"))
 
 
@@ -151,21 +156,18 @@ class LoopFailure(ManagedTest):
 
 
 @NEEDS_MALLOC
-class NoAccept(DaemonTest):
+class NoAccept(ShortageTest):
     """The system has no memory for new connections."""
 
+    SWITCH = "NO_ACCEPT"
+
     def test_a_listener_that_goes_waits_for_it_and_then_says_whom_it_cuts_off(self):
-        directory = tempfile.TemporaryDirectory(prefix="banterd-")
-        self.addCleanup(directory.cleanup)
-        no_accept = pathlib.Path(directory.name) / "no-accept"
-        preloaded = modules.compile_module("shortage", directory.name)
         stays = listener("stays", "echo")
         daemon = self.start(listener("goes", "echo") + listener("goes-too", "echo") + stays,
-                            environment={"LD_PRELOAD": str(preloaded),
-                                         "NO_ACCEPT": str(no_accept)})
+                            environment=self.environment)
         inside = self.connect(daemon, "stays")
         self.assert_echoes(inside)
-        no_accept.touch()
+        self.file.touch()
         waiting = [self.connect(daemon, "goes") for _ in range(20)]
         daemon.wait("accept-paused")
         self.assertEqual(daemon.reload(server() + stays).name, "reloaded")
@@ -175,5 +177,5 @@ class NoAccept(DaemonTest):
         for client in waiting:
             self.assertRaises(ConnectionResetError, client.receive_all)
         self.assert_echoes(inside)
-        no_accept.unlink()
+        self.file.unlink()
         self.assert_echoes(self.connect(daemon, "stays"))
