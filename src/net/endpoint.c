@@ -331,19 +331,24 @@ void endpoint_close(struct endpoint *endpoint, unsigned worker)
     endpoint->fds[worker] = -1;
 }
 
-bool endpoint_has_gone(const struct endpoint *endpoint)
+/* 0: the unix socket's file is ours. -ENOENT: it is not there, or is another one. Or -errno. */
+static int look_for_file(const struct endpoint *endpoint)
 {
     struct stat status;
-    if (endpoint->inode == 0)
-        return false;
     if (lstat(endpoint->address.socket.un.sun_path, &status) < 0)
-        return errno == ENOENT;
-    return status.st_dev != endpoint->device || status.st_ino != endpoint->inode;
+        return -errno;
+    bool ours = status.st_dev == endpoint->device && status.st_ino == endpoint->inode;
+    return ours ? 0 : -ENOENT;
+}
+
+bool endpoint_has_gone(const struct endpoint *endpoint)
+{
+    return endpoint->inode != 0 && look_for_file(endpoint) == -ENOENT;
 }
 
 void endpoint_unlink(struct endpoint *endpoint)
 {
-    if (endpoint->inode != 0 && !endpoint_has_gone(endpoint))
+    if (endpoint->inode != 0 && look_for_file(endpoint) == 0)
         (void)unlink(endpoint->address.socket.un.sun_path);
     endpoint->inode = 0;
 }
