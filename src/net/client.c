@@ -175,18 +175,10 @@ static bool is_at_rest(const struct banter_client *client)
            stream_pending(&client->stream) == 0;
 }
 
-/* 0 or -errno. */
-static int await_input(struct banter_client *client)
-{
-    bool on = wants_input(client);
-    if (!on && !client->input_ended)
-        stream_bound_input(&client->stream);
-    return stream_set_reading(&client->stream, on);
-}
-
 static void bring_to_rest(struct banter_client *client)
 {
-    if (client->state != CLIENT_GONE && await_input(client) < 0) {
+    if (client->state != CLIENT_GONE &&
+        stream_set_reading(&client->stream, wants_input(client)) < 0) {
         client_close(client, BANTER_ERROR);
         finish_event(client);
     }

@@ -11,13 +11,6 @@
 
 #include "net/loop.h"
 
-/*
- * What the kernel holds of input that nobody takes; it doubles this, for its own needs. Not set on
- * the listening socket, to be handed down: where the buffer's size is fixed the kernel thinks about
- * its window at each read, and a line costs 3 % more.
- */
-#define KERNEL_UNREAD (256 * 1024)
-
 static void on_drained(struct bufferevent *bev, void *argument)
 {
     struct stream *stream = argument;
@@ -95,14 +88,6 @@ int stream_switch_reading(struct stream *stream, bool on)
         return -ENOMEM;
     stream->reading = on;
     return 0;
-}
-
-void stream_bound_input(struct stream *stream)
-{
-    const int size = KERNEL_UNREAD;
-    if (!stream->input_bounded) /* a unix socket has nothing of the kind, and does not mind */
-        (void)setsockopt(stream->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-    stream->input_bounded = true;
 }
 
 ssize_t stream_read(struct stream *stream, size_t limit, char **bytes)

@@ -45,7 +45,6 @@ struct stream {
     int error; /* -errno of what went wrong when writing; nothing is sent any more */
     bool reading;
     bool queue_only;
-    bool input_bounded; /* see stream_bound_input() */
     size_t high_mark;
     uint64_t written; /* bytes ever given to stream_write(), but for those still gathered */
     uint64_t lost;    /* bytes of these that no send will be tried for, after an error */
@@ -86,13 +85,6 @@ __attribute__((warn_unused_result)) static inline int stream_set_reading(struct 
 {
     return stream->reading == on ? 0 : stream_switch_reading(stream, on);
 }
-
-/*
- * To be called before reading is turned off for a while: the kernel's buffer has grown with the
- * speed at which it was read, and would go on filling, up to tens of megabytes. A system call,
- * once.
- */
-void stream_bound_input(struct stream *stream);
 
 /*
  * Reads once, at most `limit` bytes. Returns how many, 0 at the end of input, or -errno; -EAGAIN is
